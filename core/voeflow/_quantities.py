@@ -1,0 +1,72 @@
+"""Durations and sizes: their types for a plugin's options, and their text form in a pipeline file."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NewType
+
+#: A duration in seconds; a plugin's option of this type is written as `"30 s"`, `"5 min"` or a number.
+Seconds = NewType("Seconds", float)
+
+#: A size in bytes; a plugin's option of this type is written as `"1 MiB"` or a whole number.
+Bytes = NewType("Bytes", int)
+
+_NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_MINUTE, _HOUR, _DAY, _WEEK = 60, 3600, 86400, 7 * 86400
+_SECONDS = {
+    "ms": 0.001,
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("min", "minute", "minutes"), _MINUTE),
+    **dict.fromkeys(("h", "hour", "hours"), _HOUR),
+    **dict.fromkeys(("d", "day", "days"), _DAY),
+    **dict.fromkeys(("week", "weeks"), _WEEK),
+}
+_BYTES = {
+    **dict.fromkeys(("B", "byte", "bytes"), 1),
+    "kB": 10**3, "MB": 10**6, "GB": 10**9,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
+}  # fmt: skip
+
+
+def parse_seconds(value: object) -> Seconds:
+    """Read a duration: a number of seconds, or text such as `30 s`, `5 min`, `1 hour`, `30 days`.
+
+    Raises:
+        ValueError: it is neither, or is negative or not finite; the message says what was expected.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if math.isfinite(value) and value >= 0:
+            return Seconds(float(value))
+    elif isinstance(value, str) and (found := _NUMBER_AND_UNIT.fullmatch(value)):
+        number, unit = found.groups()
+        if unit in _SECONDS:
+            return Seconds(float(number) * _SECONDS[unit])
+        if not unit and float(number) == 0:
+            return Seconds(0.0)
+    raise ValueError(f'expected a duration such as "30 s", "5 min" or "1 hour", got {value!r}')
+
+
+def parse_bytes(value: object) -> Bytes:
+    """Read a size: a whole number of bytes, or text such as `512 kB` or `1 MiB`.
+
+    Raises:
+        ValueError: it is neither, or is negative; the message says what was expected.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value >= 0:
+            return Bytes(value)
+    elif isinstance(value, str) and (found := _NUMBER_AND_UNIT.fullmatch(value)):
+        number, unit = found.groups()
+        if unit in _BYTES:
+            return Bytes(int(float(number) * _BYTES[unit]))
+    raise ValueError(f'expected a size such as "512 kB" or "1 MiB", got {value!r}')
+
+
+def show_seconds(seconds: float) -> str:
+    """Give a duration as a person would write it: `250 ms`, `30 s`, `5 min`, `1.5 hours`, `30 days`."""
+    for name, unit in (("days", _DAY), ("hours", _HOUR), ("min", _MINUTE), ("s", 1)):
+        if seconds >= unit:
+            number = f"{seconds / unit:.3g}"
+            return f"{number} {name.rstrip('s') if number == '1' and unit >= _HOUR else name}"
+    return f"{seconds * 1000:.3g} ms" if seconds else "0 s"
