@@ -1,0 +1,134 @@
+"""A pipeline as it is once read: the node's settings and the instance behind each table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from voeflow._ivoid import parse_ivoid
+from voeflow._plugins import Plugin
+from voeflow._quantities import Bytes, Seconds
+from voeflow._when import When
+
+
+def _is_authority_or_resource(_: object, __: attrs.Attribute[str], ivoid: str) -> None:
+    if not ivoid:
+        return
+    if "#" in ivoid:
+        raise ValueError(f"a node's IVOID has no local part: leave out the # and what follows, got {ivoid!r}")
+    parse_ivoid(ivoid)
+
+
+@attrs.frozen(kw_only=True)
+class NodeSettings:
+    """The top-level keys of a pipeline file."""
+
+    ivoid: str = attrs.field(
+        default="",
+        validator=_is_authority_or_resource,
+        metadata={"help": "this node's IVOID, as ivo://org.example/voeflow; signs receipts and iamalive"},
+    )
+    store: Path = attrs.field(
+        default=Path("voeflow.db"),
+        metadata={"help": "the event store, an SQLite file that this node has to itself"},
+    )
+    retention: Seconds = attrs.field(
+        default=Seconds(30 * 86400),
+        validator=attrs.validators.gt(0),
+        metadata={"help": "how long events are kept, and remembered for de-duplication"},
+    )
+    max_event: Bytes = attrs.field(
+        default=Bytes(2**20),
+        validator=attrs.validators.ge(1),
+        metadata={"help": "the greatest size of a packet that is taken"},
+    )
+    drain: Seconds = attrs.field(
+        default=Seconds(20), metadata={"help": "how long a stopping node waits for deliveries under way"}
+    )
+    filter_timeout: Seconds = attrs.field(
+        default=Seconds(10),
+        validator=attrs.validators.gt(0),
+        metadata={"help": "how long a filter may take over one event"},
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TransportTable:
+    """A `[transports.NAME]` table.
+
+    Attributes:
+        name: the table's name.
+        plugin: the plugin behind it.
+        instance: what was made of its class with the table's keys.
+        is_sink: whether events go out to it.
+        when: which events go to it; every one if it is no sink, which is then never asked.
+        sources: the transports whose events go to it; None for all of them.
+    """
+
+    name: str
+    plugin: Plugin
+    instance: object
+    is_sink: bool
+    when: When
+    sources: frozenset[str] | None
+
+
+@attrs.frozen(kw_only=True)
+class FilterTable:
+    """A `[filters.NAME]` table.
+
+    Attributes:
+        name: the table's name, which `when` expressions use.
+        plugin: the plugin behind it.
+        instance: what was made of its class with the table's keys.
+    """
+
+    name: str
+    plugin: Plugin
+    instance: object
+
+
+@attrs.frozen(kw_only=True)
+class HandlerTable:
+    """A `[handlers.NAME]` table.
+
+    Attributes:
+        name: the table's name.
+        plugin: the plugin behind it.
+        instance: what was made of its class with the table's keys.
+        when: which events go to it.
+        sources: the transports whose events go to it; None for all of them.
+        retries: how often a failed delivery is tried again; zero for never.
+        retry_wait: how long before the first of these, in seconds; the later waits grow.
+        concurrency: how many events it may handle at once.
+    """
+
+    name: str
+    plugin: Plugin
+    instance: object
+    when: When
+    sources: frozenset[str] | None
+    retries: int
+    retry_wait: Seconds
+    concurrency: int
+
+
+@attrs.frozen(kw_only=True)
+class Pipeline:
+    """A pipeline file in which no mistake was found.
+
+    Attributes:
+        path: the file.
+        node: its top-level keys.
+        transports: its transports by name, in the order of the file.
+        filters: its filters by name, in the order of the file.
+        handlers: its handlers by name, in the order of the file.
+    """
+
+    path: Path
+    node: NodeSettings
+    transports: Mapping[str, TransportTable]
+    filters: Mapping[str, FilterTable]
+    handlers: Mapping[str, HandlerTable]
