@@ -1,0 +1,333 @@
+"""The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
+
+Four modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_select` (looking
+into it) and `_store_format` (its tables). All methods block; the node calls them from worker threads.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, Self
+
+import attrs
+
+from ._errors import StoreError
+from ._store_format import (
+    check,
+    connect_to_read,
+    connect_to_write,
+    create_file,
+    explained,
+    migrate,
+    transaction,
+)
+from ._store_lock import acquire, release
+from ._store_reader import StoreReader, last_seq
+from ._store_records import NewEvent, Progress, Refusal, SinkState, StoredEvent, StoredVerdict, Waiting
+
+__all__ = [
+    "NewEvent",
+    "Progress",
+    "Refusal",
+    "SinkState",
+    "Store",
+    "StoreReader",
+    "StoredEvent",
+    "StoredVerdict",
+    "Waiting",
+]
+
+#: How many bytes of refused packets are kept; a peer that sends rubbish for a month must not fill the disk.
+#: Each counts `_REFUSAL_OVERHEAD` bytes more than its packet, so that this bounds their number too.
+REFUSALS_KEPT = 64 * 2**20
+_REFUSAL_OVERHEAD = 1024
+
+#: How many pages one step of pruning gives back to the file system, once a quarter of the file is free.
+#: Below that, free pages are kept for the events to come.
+_PAGES_RELEASED = 1024
+
+
+@attrs.define(eq=False)
+class Store(StoreReader):
+    """An event store that is open for writing, by one node at a time.
+
+    Every method may be called from any thread; writers take turns, and readers do not wait for them.
+    """
+
+    _writer: sqlite3.Connection = attrs.field(repr=False)
+    _lock: int = attrs.field(repr=False)
+    _writing: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _synchronous: str = attrs.field(default="", init=False, repr=False)
+    _sinks: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the store at `path`; make it where there is none, bring an older format up to date.
+
+        Raises:
+            StoreError: another node holds it, it cannot be made or written, or it is damaged, of a newer
+                format, or no store at all.
+        """
+        path = path.resolve()  # so that one file has one lock, whatever links lead to it
+        lock = acquire(path)
+        connections: list[sqlite3.Connection] = []
+        try:
+            create_file(path)
+            with explained(path, "open"):
+                writer = connect_to_write(path)
+                connections.append(writer)
+                migrate(writer, path)
+                check(writer, path)
+                with transaction(writer):  # says now if the file cannot be written, not at the first event
+                    pass
+                reader = connect_to_read(path)
+        except BaseException:
+            for connection in connections:
+                connection.close()
+            release(lock)
+            raise
+        return cls(path=path, reader=reader, writer=writer, lock=lock)
+
+    def close(self) -> None:
+        """Close the store and let the next node have it."""
+        with self._writing:
+            if not self._closed:
+                self._closed = True
+                super().close()
+                self._writer.close()
+                release(self._lock)
+
+    def append(
+        self,
+        events: Sequence[NewEvent],
+        refusals: Sequence[Refusal] = (),
+        progress: Sequence[Progress] = (),
+        verdicts: Sequence[StoredVerdict] = (),
+    ) -> list[int | None]:
+        """Store events and more, in one transaction and with one fsync; on return they are on disk.
+
+        Args:
+            events: new or already known.
+            refusals: packets to keep aside.
+            progress: what sinks have done; see `save_progress`.
+            verdicts: what filters have said; see `save_progress`.
+
+        Returns:
+            For each of `events` its position in the log, or None for a duplicate: of an event in the store,
+            or of an earlier one in `events`.
+
+        Raises:
+            StoreError: nothing at all was stored. It may be tried again.
+        """
+        with self._transaction("FULL") as writer:
+            seqs: list[int | None] = []
+            new: dict[bytes, tuple[int, NewEvent]] = {}
+            last = last_seq(writer)
+            for event in events:
+                if event.digest in new or _known(writer, event.digest):
+                    seqs.append(None)
+                else:
+                    last += 1
+                    new[event.digest] = last, event
+                    seqs.append(last)
+            writer.executemany(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        seq,
+                        e.digest,
+                        e.ivorn,
+                        e.role,
+                        e.version,
+                        e.author,
+                        e.date,
+                        e.received,
+                        e.source,
+                        e.valid,
+                    )
+                    for seq, e in new.values()
+                ],
+            )
+            writer.executemany(
+                "INSERT INTO packets VALUES (?, ?)", [(seq, event.raw) for seq, event in new.values()]
+            )
+            writer.executemany(
+                "INSERT INTO refusals(raw, reason, source, peer, received, ivorn) VALUES (?, ?, ?, ?, ?, ?)",
+                [(r.raw, r.reason, r.source, r.peer, r.received, r.ivorn) for r in refusals],
+            )
+            self._write_progress(writer, progress, verdicts)
+            return seqs
+
+    def save_progress(self, progress: Sequence[Progress], verdicts: Sequence[StoredVerdict] = ()) -> None:
+        """Store what sinks have done, without an fsync.
+
+        It survives the death of the process. What a power cut takes is delivered again: never lost. (In WAL
+        mode `synchronous = NORMAL` writes a commit to the log and leaves the fsync to the next full commit or
+        checkpoint; the order of commits is kept.)
+
+        Args:
+            progress: of sinks that `open_sinks` was given. A row for an event no longer kept is dropped.
+            verdicts: what filters have said about events, replacing what they said before.
+
+        Raises:
+            StoreError: nothing of it was stored. It may be tried again.
+        """
+        with self._transaction("NORMAL") as writer:
+            self._write_progress(writer, progress, verdicts)
+
+    def open_sinks(self, names: Sequence[str]) -> dict[str, SinkState]:
+        """Say which sinks there are, and get what each has still to do.
+
+        A new name begins at the present end of the log: it is given no history. A sink that is not named is
+        retired: it holds nothing back from pruning. One that comes back goes on where it was, or from the
+        oldest event that is still kept.
+
+        Args:
+            names: of all sinks.
+
+        Returns:
+            The state of each of `names`.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self._transaction("FULL") as writer:
+            last = last_seq(writer)
+            oldest = writer.execute("SELECT min(seq) FROM events").fetchone()[0]
+            writer.execute("UPDATE sinks SET active = 0 WHERE active")
+            writer.executemany(
+                """INSERT INTO sinks(name, first, cursor, active) VALUES (?, ?, ?, 1)
+                ON CONFLICT(name) DO UPDATE SET active = 1, cursor = max(cursor, ?)""",
+                [(name, last + 1, last, last if oldest is None else oldest - 1) for name in names],
+            )
+            rows = writer.execute("SELECT name, id, cursor FROM sinks WHERE active").fetchall()
+            states = {
+                name: SinkState(
+                    cursor,
+                    [
+                        Waiting(*row)
+                        for row in writer.execute(
+                            """SELECT seq, attempts, due, reason FROM deliveries
+                            WHERE sink = ? AND NOT dead ORDER BY seq""",
+                            (sink,),
+                        )
+                    ],
+                )
+                for name, sink, cursor in rows
+            }
+        self._sinks = {name: sink for name, sink, _ in rows}
+        return states
+
+    def prune(self, received_before: float, limit: int) -> int:
+        """Remove the oldest events that nobody needs any more, with all that belongs to them.
+
+        An event stays while a sink that is in use has still to take it or to try it again. Dead letters go
+        with their event. Old refusals go too, and the oldest of what is more than `REFUSALS_KEPT`.
+
+        Args:
+            received_before: remove what came in before this, in seconds since 1970, UTC.
+            limit: how many events, and how many refusals, to remove at most. Intake waits meanwhile: a few
+                hundred take some milliseconds.
+
+        Returns:
+            How many events were removed; call again while this is `limit`.
+
+        Raises:
+            StoreError: the store cannot be written; nothing was removed.
+        """
+        with self._reading, explained(self.path, "read"):  # what takes long is looked up beside the writer
+            floor = _first_needed(self._reader)
+            old = self._reader.execute(
+                """SELECT seq FROM events WHERE received < ? AND seq < ?
+                AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)
+                ORDER BY received LIMIT ?""",
+                (received_before, floor, limit),
+            ).fetchall()
+            refused = _refusals_to_remove(self._reader, received_before, limit)
+        with self._transaction("NORMAL") as writer:
+            removed = 0
+            for (seq,) in old:  # again: a delivery may have begun to wait since
+                found = writer.execute(
+                    """DELETE FROM events WHERE seq = ?
+                    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)""",
+                    (seq,),
+                ).rowcount
+                if found:
+                    removed += 1
+                    writer.execute("DELETE FROM packets WHERE seq = ?", (seq,))
+                    writer.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
+                    writer.execute("DELETE FROM verdicts WHERE seq = ?", (seq,))
+            writer.executemany("DELETE FROM refusals WHERE id = ?", refused)
+        self._release_pages()
+        return removed
+
+    @contextmanager
+    def _transaction(self, synchronous: Literal["FULL", "NORMAL"]) -> Iterator[sqlite3.Connection]:
+        with self._writing, explained(self.path, "write to"):
+            if self._synchronous != synchronous:
+                # Not through `execute`: SQLite obeys this pragma when it is compiled, and `execute` may hand
+                # back what it compiled before.
+                self._writer.executescript(f"PRAGMA synchronous = {synchronous}")
+                self._synchronous = synchronous
+            with transaction(self._writer):
+                yield self._writer
+
+    def _write_progress(
+        self, writer: sqlite3.Connection, progress: Sequence[Progress], verdicts: Sequence[StoredVerdict]
+    ) -> None:
+        for each in progress:
+            sink = self._sinks.get(each.sink)
+            if sink is None:
+                raise StoreError(f"store {self.path} knows no sink {each.sink!r}: it was not opened")
+            writer.execute(
+                "UPDATE sinks SET cursor = ? WHERE id = ? AND cursor < ?", (each.cursor, sink, each.cursor)
+            )
+            writer.executemany(
+                """INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, ?, ?, ?
+                WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
+                [(sink, w.seq, w.attempts, w.due, w.reason, w.dead, w.seq) for w in each.waiting],
+            )
+            writer.executemany(
+                "DELETE FROM deliveries WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.settled]
+            )
+        writer.executemany(
+            """INSERT OR REPLACE INTO verdicts SELECT ?, ?, ?, ?
+            WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
+            [(v.seq, v.filter, v.holds, v.reason, v.seq) for v in verdicts],
+        )
+
+    def _release_pages(self) -> None:
+        with self._writing, explained(self.path, "write to"):
+            free = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
+            pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
+            if free > max(_PAGES_RELEASED, pages // 4):
+                self._writer.execute(f"PRAGMA incremental_vacuum({_PAGES_RELEASED})").fetchall()
+
+
+def _known(connection: sqlite3.Connection, digest: bytes) -> bool:
+    return connection.execute("SELECT 1 FROM events WHERE digest = ?", (digest,)).fetchone() is not None
+
+
+def _first_needed(connection: sqlite3.Connection) -> int:
+    """Give the first position that a sink in use has still to take."""
+    cursor = connection.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone()[0]
+    return (last_seq(connection) if cursor is None else cursor) + 1
+
+
+def _refusals_to_remove(
+    connection: sqlite3.Connection, received_before: float, limit: int
+) -> list[tuple[int]]:
+    beyond = connection.execute(
+        """SELECT max(id) FROM (SELECT id, sum(length(raw) + ?) OVER (ORDER BY id DESC) AS held FROM refusals)
+        WHERE held > ?""",
+        (_REFUSAL_OVERHEAD, REFUSALS_KEPT),
+    ).fetchone()[0]
+    return connection.execute(
+        "SELECT id FROM refusals WHERE id <= ? OR received < ? ORDER BY id LIMIT ?",
+        (beyond or 0, received_before, limit),
+    ).fetchall()

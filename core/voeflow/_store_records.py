@@ -1,0 +1,141 @@
+"""What the event store holds, as values; no SQL, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+
+@attrs.frozen
+class NewEvent:
+    """An event that is to be stored.
+
+    Attributes:
+        digest: SHA-256 of the `<VOEvent>` element, 32 bytes: equal ones are duplicates (VTP 2.0, section 8).
+        raw: the packet exactly as it came in.
+        ivorn: its IVORN.
+        role: its role.
+        version: the VOEvent version that it is written in.
+        author: its AuthorIVORN, or None.
+        date: what its author gave as Date, or None.
+        received: when it came in, in seconds since 1970, UTC.
+        source: the name of the transport that it came in through.
+        valid: whether it keeps to the grammar of its version.
+    """
+
+    digest: bytes
+    raw: bytes = attrs.field(repr=False)
+    ivorn: str
+    role: str
+    version: str
+    author: str | None
+    date: str | None
+    received: float
+    source: str
+    valid: bool = attrs.field(converter=bool)  # SQLite has it as 0 or 1
+
+    @property
+    def received_at(self) -> datetime:
+        """When it came in, aware, in UTC."""
+        return datetime.fromtimestamp(self.received, UTC)
+
+
+@attrs.frozen
+class StoredEvent(NewEvent):
+    """An event as the store has it.
+
+    Attributes:
+        seq: its position in the log, from 1; it is never given again, even once the event has been pruned.
+    """
+
+    seq: int
+
+
+@attrs.frozen
+class Refusal:
+    """A packet that was refused, kept aside with the reason.
+
+    Attributes:
+        raw: the packet exactly as it came in.
+        reason: why it was refused.
+        source: the name of the transport that it came in through.
+        peer: the address of who sent it, or empty.
+        received: when it came in, in seconds since 1970, UTC.
+        ivorn: its IVORN, where it has one.
+    """
+
+    raw: bytes = attrs.field(repr=False)
+    reason: str
+    source: str
+    peer: str
+    received: float
+    ivorn: str | None
+
+
+@attrs.frozen
+class Waiting:
+    """A delivery that failed: it is to be tried again, or is a dead letter.
+
+    Attributes:
+        seq: the event's position in the log.
+        attempts: how many have failed.
+        due: when to try again; for a dead letter, when it was given up; in seconds since 1970, UTC.
+        reason: why the last attempt failed.
+        dead: whether it has been given up.
+    """
+
+    seq: int
+    attempts: int
+    due: float
+    reason: str
+    dead: bool = False
+
+
+@attrs.frozen
+class Progress:
+    """What one sink has done since it last said so.
+
+    Attributes:
+        sink: its name.
+        cursor: every event up to this position has been delivered, is not wanted, or has a waiting row. One
+            that is behind the store's own leaves that as it is.
+        waiting: deliveries that failed since then; each replaces what the store has of it.
+        settled: positions of waiting deliveries that are made at last.
+    """
+
+    sink: str
+    cursor: int
+    waiting: Sequence[Waiting] = ()
+    settled: Sequence[int] = ()
+
+
+@attrs.frozen
+class StoredVerdict:
+    """What a filter answered about an event, where it gave its reason.
+
+    Attributes:
+        seq: the event's position in the log.
+        filter: the name of the filter's table.
+        holds: whether it holds for the event.
+        reason: why, in words.
+    """
+
+    seq: int
+    filter: str
+    holds: bool
+    reason: str
+
+
+@attrs.frozen
+class SinkState:
+    """What a sink has still to do: all after the cursor, and what waits.
+
+    Attributes:
+        cursor: every event up to this position has been seen to, save those that wait.
+        waiting: what is to be tried again, in the order of the log; dead letters are not among it.
+    """
+
+    cursor: int
+    waiting: Sequence[Waiting] = ()
