@@ -13,8 +13,9 @@ There are two sorts of hook:
   log. They return nothing (what they return is ignored), and can change nothing.
 
 Every hook is a plain `def`: an `async def` implementation is refused when the plugin is loaded. Each
-implementation is called by itself, in no order that may be relied upon, and what it raises is contained: it is
-logged with the name and version of the plugin's distribution, and neither another plugin nor the node notices.
+implementation is called by itself, in no order that may be relied upon, and what it raises is contained: it
+is logged with the name and version of the plugin's distribution, and neither another plugin nor the node
+notices.
 
 Since version 0.1.0, unless a hook says otherwise.
 """
@@ -47,10 +48,11 @@ def register_transports() -> Mapping[str, type]:  # type: ignore[empty-body]  # 
     Called once at start, before any pipeline is read.
 
     Returns:
-        The classes by the names under which a pipeline's `plugin` key finds them. Each is an attrs class, whose
-        fields are the keys of its table, with `async def run(self, node, *, task_status)`. Class variables
-        say more: `sink = True` if it takes events from the node; `source = True` if it also brings events in
-        (a transport that is no sink always may); `needs = ("ivoid",)` for the node's keys it cannot do without.
+        The classes by the names under which a pipeline's `plugin` key finds them. Each is an attrs class,
+        whose fields are the keys of its table, with `async def run(self, node, *, task_status)`. Class
+        variables say more: `sink = True` if it takes events from the node; `source = True` if it also
+        brings events in (a transport that is no sink always may); `needs = ("ivoid",)` for the node's keys
+        it cannot do without.
 
     Raises:
         Exception: anything; the transports of this hook are then not installed, and the reason is told where
@@ -66,8 +68,9 @@ def register_filters() -> Mapping[str, type]:  # type: ignore[empty-body]  # a h
 
     Returns:
         The classes by name. Each is an attrs class, whose fields are the keys of its table, with
-        `matches(self, event)`, a `def` or `async def` that returns a bool or a `voeflow.Verdict`. A plain `def`
-        is run in a worker thread, unless the class says `inline = True`, which promises that it is quick.
+        `matches(self, event)`, a `def` or `async def` that returns a bool or a `voeflow.Verdict`. A plain
+        `def` is run in a worker thread, unless the class says `inline = True`, which promises that it is
+        quick.
 
     Raises:
         Exception: anything; the filters of this hook are then not installed, and the reason is told where one
@@ -84,11 +87,12 @@ def register_handlers() -> Mapping[str, type]:  # type: ignore[empty-body]  # a 
     Returns:
         The classes by name. Each is an attrs class, whose fields are the keys of its table, with
         `handle(self, event)` or `handle(self, event, delivery)`; a plain `def` is run in a worker thread.
-        Returning is success, raising is failure. Class variables `retries`, `retry_wait` and `concurrency` set
-        the class's own defaults of these common keys.
+        Returning is success, raising is failure. Class variables `retries`, `retry_wait` and `concurrency`
+        set the class's own defaults of these common keys.
 
     Raises:
-        Exception: anything; the handlers of this hook are then not installed, and the reason is told where one
+        Exception: anything; the handlers of this hook are then not installed, and the reason is told where
+        one
             is asked for.
     """
 
@@ -101,8 +105,8 @@ def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body] 
     inside the command.
 
     Returns:
-        The commands, each with a name of its own. A name that voeflow or another distribution has taken is an error
-        that names both, and the command that was there first stays.
+        The commands, each with a name of its own. A name that voeflow or another distribution has taken is
+        an error that names both, and the command that was there first stays.
 
     Raises:
         Exception: anything; the commands of this hook are then not there, and the reason is told.
@@ -161,7 +165,8 @@ def event_duplicate(event: Event) -> None:
 def event_delivered(event: Event, sink: str) -> None:
     """See an event that a sink is done with.
 
-    Called on the event loop, after the store has noted it. After a crash an event may be delivered, and seen here, again.
+    Called on the event loop, after the store has noted it. After a crash an event may be delivered, and
+    seen here, again.
 
     Args:
         event: the event.

@@ -26,8 +26,8 @@ OBSERVING = (
 class Observers:
     """Calls the observing hooks of every plugin, each by itself.
 
-    `"event_accepted" in observers` says cheaply whether anyone implements a hook, for callers that would have to
-    work for its arguments; `tell` itself costs a dictionary's look-up where nobody does.
+    `"event_accepted" in observers` says cheaply whether anyone implements a hook, for callers that would
+    have to work for its arguments; `tell` itself costs a dictionary's look-up where nobody does.
     """
 
     def __init__(

@@ -1,17 +1,16 @@
 """The installed plugins: found, loaded, judged, and called one at a time.
 
-pluggy does the marking and the checking of signatures. Loading and calling is done singly here, since pluggy's own
-loader lets one broken import hide every other plugin, and its calls let one exception stop the rest.
+pluggy does the marking and the checking of signatures. Loading and calling is done singly here, since
+pluggy's own loader lets one broken import hide every other plugin, and its calls let one exception stop the
+rest.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
 
 import attrs
 import click
@@ -21,55 +20,12 @@ from voeflow import _hookspecs
 from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
 from voeflow._observers import Observers
-from voeflow._options import class_faults
+from voeflow._plugin import METHODS, Kind, Plugin, shown, why_unusable
 from voeflow._text import printable
 
-#: What a plugin is: it is named in one of the three families of tables.
-Kind = Literal["transport", "filter", "handler"]
-
-#: The method that makes a class a plugin of each kind, as its author would write it.
-METHODS: Mapping[Kind, tuple[str, str]] = MappingProxyType(
-    {
-        "transport": ("run", "async def run(self, node, *, task_status)"),
-        "filter": ("matches", "def matches(self, event)"),
-        "handler": ("handle", "def handle(self, event)"),
-    }
-)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-
-#: What plugin code may raise, short of what stops the process: a module that calls sys.exit is a broken module.
+#: What plugin code may raise, short of what stops the process: a module that calls sys.exit is a broken
+#: module.
 _ANYTHING = (Exception, SystemExit)
-
-
-@attrs.frozen
-class Plugin:
-    """A class that a distribution offers under a name.
-
-    Attributes:
-        name: what a pipeline's `plugin` key says.
-        kind: which family of tables it serves.
-        cls: the attrs class; its fields are the keys of its table.
-        distribution: the name and version of the distribution that brought it.
-        entry_point: the name of that distribution's entry point in the group `voeflow`.
-    """
-
-    name: str
-    kind: Kind
-    cls: type
-    distribution: str
-    entry_point: str
-
-    @property
-    def is_sink(self) -> bool:
-        """Whether events go out to it: every handler, and a transport whose class says `sink = True`."""
-        return self.kind == "handler" or getattr(self.cls, "sink", False) is True
-
-    @property
-    def is_source(self) -> bool:
-        """Whether events can come in through it: a transport that is no sink, or says `source = True`."""
-        said = getattr(self.cls, "source", None)
-        return self.kind == "transport" and (said if isinstance(said, bool) else not self.is_sink)
 
 
 @attrs.frozen
@@ -81,6 +37,8 @@ class Plugins:
         filters: the filters by name, sorted.
         handlers: the handlers by name, sorted.
         failed: what could not be loaded or used, each naming its distribution.
+        unloaded: those of them that are not one name but a whole entry point or hook: what names they would
+            have offered is not known.
         observers: calls the hooks that observe a node.
     """
 
@@ -88,6 +46,7 @@ class Plugins:
     filters: Mapping[str, Plugin]
     handlers: Mapping[str, Plugin]
     failed: tuple[PluginError, ...]
+    unloaded: tuple[PluginError, ...]
     observers: Observers
     _commands: tuple[click.Command, ...] = attrs.field(alias="commands")
 
@@ -145,6 +104,7 @@ class _Loader:
         self.manager.add_hookspecs(_hookspecs)
         self.origins: dict[str, _Origin] = {}  # by the name that the plugin has in the manager
         self.failed: list[PluginError] = []
+        self.unloaded: list[PluginError] = []
 
     def load(self, entry_point: importlib.metadata.EntryPoint) -> None:
         origin = _Origin(_distribution(entry_point), entry_point.name)
@@ -173,7 +133,10 @@ class _Loader:
             self.manager.unregister(name=key)
 
     def fail(self, origin: _Origin, reason: str, name: str | None = None) -> None:
-        self.failed.append(PluginError(name or origin.entry_point, origin.distribution, reason))
+        error = PluginError(name or origin.entry_point, origin.distribution, reason)
+        self.failed.append(error)
+        if name is None:
+            self.unloaded.append(error)
 
     def gather(self) -> Plugins:
         offered = {kind: self.classes(kind) for kind in METHODS}
@@ -184,6 +147,7 @@ class _Loader:
             filters=offered["filter"],
             handlers=offered["handler"],
             failed=tuple(self.failed),
+            unloaded=tuple(self.unloaded),
             observers=observers,
             commands=commands,
         )
@@ -204,10 +168,10 @@ class _Loader:
         claims: dict[str, list[Plugin]] = {}
         for origin, answer in self.answers(hook):
             if not isinstance(answer, Mapping):
-                self.fail(origin, f"{hook}() must return a dict of names and classes, got {_shown(answer)}")
+                self.fail(origin, f"{hook}() must return a dict of names and classes, got {shown(answer)}")
                 continue
             for name, cls in answer.items():
-                if fault := _why_unusable(kind, name, cls):
+                if fault := why_unusable(kind, name, cls):
                     self.fail(origin, fault, str(name))
                 else:
                     plugin = Plugin(name, kind, cls, origin.distribution, origin.entry_point)
@@ -231,13 +195,13 @@ class _Loader:
         for origin, answer in self.answers("register_commands"):
             if not isinstance(answer, list | tuple):
                 self.fail(
-                    origin, f"register_commands() must return a list of click commands, got {_shown(answer)}"
+                    origin, f"register_commands() must return a list of click commands, got {shown(answer)}"
                 )
                 continue
             for command in answer:
                 if not isinstance(command, click.Command) or not command.name:
                     self.fail(
-                        origin, f"register_commands() gave {_shown(command)}, which is no named click command"
+                        origin, f"register_commands() gave {shown(command)}, which is no named click command"
                     )
                 elif command.name in owners:
                     first = owners[command.name].distribution
@@ -269,24 +233,6 @@ def _check_implementations(manager: pluggy.PluginManager, plugin: object) -> Non
                 )
 
 
-def _why_unusable(kind: Kind, name: object, cls: object) -> str:
-    """Say what is wrong with a class offered under a name; empty if nothing is."""
-    method, signature = METHODS[kind]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return f"{_shown(name)} cannot name a {kind}: write letters, digits, `-`, `_` and `.`, at most 64"
-    if not inspect.isclass(cls):
-        return f"the {kind} {name} must be a class, got {_shown(cls)}"
-    if not attrs.has(cls):
-        return f"the {kind} {name} ({cls.__name__}) is no attrs class: write @attrs.frozen above it"
-    if not callable(getattr(cls, method, None)):
-        return f"the {kind} {name} ({cls.__name__}) has no {method}: write `{signature}`"
-    if kind == "transport" and not inspect.iscoroutinefunction(inspect.unwrap(getattr(cls, method))):
-        return f"the {kind} {name} ({cls.__name__}) has a {method} that is not async: write `{signature}`"
-    if faults := class_faults(cls, handler=kind == "handler"):
-        return f"the {kind} {name} ({cls.__name__}): {'; '.join(faults)}"
-    return ""
-
-
 def _validation(error: pluggy.PluginValidationError) -> str:
     """Give pluggy's message in one line, without its account of every object involved."""
     return printable(" ".join(str(error).split()), 500)
@@ -294,7 +240,3 @@ def _validation(error: pluggy.PluginValidationError) -> str:
 
 def _told(error: BaseException) -> str:
     return printable(f"{type(error).__name__}: {error}", 500)
-
-
-def _shown(value: object) -> str:
-    return printable(f"{type(value).__name__} {value!r}", 80)

@@ -8,17 +8,25 @@ from pathlib import Path
 import attrs
 
 from voeflow._ivoid import parse_ivoid
-from voeflow._plugins import Plugin
+from voeflow._keys import above_zero
+from voeflow._plugin import Plugin
 from voeflow._quantities import Bytes, Seconds
+from voeflow._shown import show_value
 from voeflow._when import When
 
 
-def _is_authority_or_resource(_: object, __: attrs.Attribute[str], ivoid: str) -> None:
+def _is_nodes_ivoid(_: object, __: object, ivoid: str) -> None:
     if not ivoid:
         return
-    if "#" in ivoid:
-        raise ValueError(f"a node's IVOID has no local part: leave out the # and what follows, got {ivoid!r}")
-    parse_ivoid(ivoid)
+    try:
+        parse_ivoid(ivoid)
+    except ValueError as error:
+        example = '"ivo://org.example/voeflow"'
+        raise ValueError(f"expected an IVOID such as {example}, got {show_value(ivoid)}: {error}") from error
+    if "#" in ivoid or "?" in ivoid:
+        raise ValueError(
+            f"expected an IVOID without a local part, which only events have, got {show_value(ivoid)}"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +35,7 @@ class NodeSettings:
 
     ivoid: str = attrs.field(
         default="",
-        validator=_is_authority_or_resource,
+        validator=_is_nodes_ivoid,
         metadata={"help": "this node's IVOID, as ivo://org.example/voeflow; signs receipts and iamalive"},
     )
     store: Path = attrs.field(
@@ -36,12 +44,12 @@ class NodeSettings:
     )
     retention: Seconds = attrs.field(
         default=Seconds(30 * 86400),
-        validator=attrs.validators.gt(0),
+        validator=above_zero,
         metadata={"help": "how long events are kept, and remembered for de-duplication"},
     )
     max_event: Bytes = attrs.field(
         default=Bytes(2**20),
-        validator=attrs.validators.ge(1),
+        validator=above_zero,
         metadata={"help": "the greatest size of a packet that is taken"},
     )
     drain: Seconds = attrs.field(
@@ -49,7 +57,7 @@ class NodeSettings:
     )
     filter_timeout: Seconds = attrs.field(
         default=Seconds(10),
-        validator=attrs.validators.gt(0),
+        validator=above_zero,
         metadata={"help": "how long a filter may take over one event"},
     )
 

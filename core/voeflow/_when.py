@@ -6,8 +6,8 @@ both   = item { "and" item }
 item   = "not" item | "(" either ")" | NAME
 ```
 
-A name is ASCII letters, digits, `_` and `-`, and none of the three words. Nothing here is evaluated as code: an
-expression becomes a small tree, which is asked what it needs to know next.
+A name is ASCII letters, digits, `_` and `-`, and none of the three words. Nothing here is evaluated as
+code: an expression becomes a small tree, which is asked what it needs to know next.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ class When:
     def decide(self, known: Mapping[str, bool]) -> bool | str:
         """Give the answer if `known` suffices for one, or else the name of the filter to ask next.
 
-        Filters are asked from left to right, and none that can no longer change the answer: in `near and slow`,
-        `slow` is not asked where `near` does not hold. An answer that is already known is used wherever it
-        stands, so that a filter which another sink had asked can spare the asking of one to its left.
+        Filters are asked from left to right, and none that can no longer change the answer: in `near and
+        slow`, `slow` is not asked where `near` does not hold. An answer that is already known is used
+        wherever it stands, so that a filter which another sink had asked can spare the asking of one to its
+        left.
 
         Args:
             known: the answers of the filters asked so far, by name.

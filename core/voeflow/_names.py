@@ -1,0 +1,31 @@
+"""The nearest known name to one that was misspelt."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+#: How many known names a message lists before it gives up.
+_LISTED = 12
+
+
+def nearest(name: str, known: Iterable[str], what: str) -> str:
+    """Say which name may have been meant.
+
+    Args:
+        name: what was written.
+        known: what could have been.
+        what: what the names are, in the plural: `filters`.
+
+    Returns:
+        `did you mean "timeout"?` where one is near, or else the list of those there are.
+    """
+    names = sorted(set(known))
+    folded = {each.casefold().replace("-", "_"): each for each in names}
+    near = difflib.get_close_matches(name.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{folded[near[0]]}"?'
+    if not names:
+        return f"there are no {what}"
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"the {what} are {', '.join(names[:_LISTED])}{more}"

@@ -1,0 +1,282 @@
+"""A table of a pipeline file to an instance of a plugin's attrs class, with every mistake in it at once."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+from cattrs import BaseConverter
+from cattrs.errors import StructureHandlerNotFoundError
+
+from voeflow._errors import Mistake
+from voeflow._names import nearest
+from voeflow._quantities import Bytes, Seconds, show_seconds
+from voeflow._shown import show_type, show_value
+from voeflow._text import printable
+from voeflow._values import Fault, UnfitError, faults_of, resolved, value_converter
+
+_Instance = TypeVar("_Instance")
+_Field: TypeAlias = "attrs.Attribute[Any]"
+
+#: What a reader, a converter or a validator raises for a value that does not fit.
+_UNFIT = (ValueError, TypeError, UnfitError)
+
+
+@attrs.frozen
+class OptionDoc:
+    """One key of a plugin's table, for its reader.
+
+    Attributes:
+        name: the key.
+        type: what it takes, in words: `list of strings`.
+        default: its default as it would be written in the file; None if the key is required.
+        help: one line about it, or empty.
+    """
+
+    name: str
+    type: str
+    default: str | None
+    help: str
+
+
+def read_options(
+    cls: type[_Instance],
+    table: Mapping[str, object],
+    *,
+    where: str,
+    directory: Path,
+    culprit: str,
+    others: frozenset[str] = frozenset(),
+) -> tuple[_Instance | None, list[Mistake]]:
+    """Make an instance of an attrs class from a table.
+
+    Values are read strictly by the types of the class's fields, then pass their attrs converters and
+    validators. A field with `metadata={"one_or_many": True}` takes a lone value for a list of one.
+
+    Args:
+        cls: the class; one in which `class_faults` finds nothing.
+        table: the keys and values, without those that are not the class's.
+        where: the table's name for its mistakes, as `handlers.slew`; empty for the top level.
+        directory: what relative paths, defaults among them, are relative to.
+        others: keys of the table that are not the class's, for a misspelt one may have been meant for these.
+        culprit: whose fault it is if the class raises anything but ValueError and TypeError, in words.
+
+    Returns:
+        The instance and no mistakes, or None and at least one.
+    """
+    converter = value_converter(directory)
+    types = _types(cls)
+    fields = {_key(field): field for field in _options(cls)}
+    mistakes: list[Mistake] = []
+    values: dict[str, Any] = {}
+    unknown = [key for key in table if key not in fields]
+    mistakes += [
+        Mistake(_at(where, key), "no such key", nearest(key, fields.keys() | others, "keys"))
+        for key in unknown
+    ]
+    for key, field in fields.items():
+        if key in table:
+            try:
+                values[key] = _read(table[key], field, types[field.name], converter)
+            except _UNFIT as error:
+                mistakes += _mistakes(_at(where, key), faults_of(error))
+        elif field.default is attrs.NOTHING:
+            problem = f"is missing; expected a value of the type: {show_type(types[field.name])}"
+            mistakes.append(Mistake(_at(where, key), problem, _help(field)))
+        elif isinstance(field.default, Path):
+            values[key] = resolved(field.default, directory)
+    if mistakes:
+        return None, [*mistakes, *_found_by_class(cls, values, where)]
+    try:
+        return cls(**values), []
+    except (ValueError, TypeError) as error:
+        return None, _found_by_class(cls, values, where) or _mistakes(where, faults_of(error))
+    except Exception as error:  # noqa: BLE001 - a plugin's class may raise anything
+        reason = printable(f"{type(error).__name__}: {error}", 400)
+        return None, [
+            Mistake(where, f"{culprit} failed while it was set up, which is its own fault: {reason}")
+        ]
+
+
+def describe_options(cls: type) -> list[OptionDoc]:
+    """Describe the keys of a plugin's table, in the order of its class's fields."""
+    types = _types(cls)
+    return [
+        OptionDoc(
+            name=_key(field),
+            type=show_type(types[field.name]),
+            default=_default_text(field, types[field.name]),
+            help=_help(field),
+        )
+        for field in _options(cls)
+    ]
+
+
+def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
+    """Say what keeps an attrs class from being read from a table; empty if nothing does.
+
+    Args:
+        cls: the class.
+        reserved: the keys that never reach the class.
+    """
+    try:
+        types = _types(cls)
+    except Exception as error:  # noqa: BLE001 - evaluating annotations runs whatever they say
+        reason = f"its annotations cannot be read at run time ({type(error).__name__}: {error})"
+        return [f"{reason}; import what they name outside `if TYPE_CHECKING`"]
+    converter = value_converter(Path())
+    faults = []
+    for field in _options(cls):
+        if _key(field) in reserved:
+            faults.append(f"its option {_key(field)} has the name of a common key; give it another")
+        elif field.name not in types:
+            faults.append(f"its option {_key(field)} has no type; annotate it")
+        else:
+            try:
+                converter.get_structure_hook(types[field.name])
+            except StructureHandlerNotFoundError:
+                shown = show_type(types[field.name])
+                faults.append(
+                    f"its option {_key(field)} is of a type that no pipeline file can hold: {shown}"
+                )
+    return faults
+
+
+def _types(cls: type) -> dict[str, Any]:
+    """Give the type that each option is read as, by the field's name.
+
+    Where a field has an attrs converter, that is the converter's own parameter if it is annotated: the
+    field's annotation then says what comes out of it.
+    """
+    hints = typing.get_type_hints(cls)
+    return {
+        field.name: _parameter_type(field) or hints[field.name]
+        for field in attrs.fields(cls)
+        if field.name in hints
+    }
+
+
+def _parameter_type(field: _Field) -> Any:
+    wrapped: Any = field.converter
+    function = wrapped.converter if isinstance(field.converter, attrs.Converter) else wrapped
+    if function is None:
+        return None
+    try:
+        first = next(iter(inspect.signature(function, eval_str=True).parameters.values()))
+    except (ValueError, TypeError, NameError, StopIteration):
+        return None
+    return None if first.annotation is first.empty else first.annotation
+
+
+def _read(value: Any, field: _Field, type_: Any, converter: BaseConverter) -> Any:
+    if field.metadata.get("one_or_many") and not isinstance(value, list):
+        try:
+            return converter.structure([value], type_)
+        except UnfitError as error:  # the reader wrote no list: say nothing of its first element
+            faults = [attrs.evolve(fault, path=fault.path.removeprefix("[0]")) for fault in error.faults]
+            raise UnfitError(faults) from error
+    return converter.structure(value, type_)
+
+
+def _found_by_class(cls: type, values: Mapping[str, Any], where: str) -> list[Mistake]:
+    """Ask the class's own converters and validators, every one of them: attrs itself stops at the first.
+
+    They are asked on an instance that is never used, and may be incomplete: what they raise for that is
+    ignored.
+    """
+    probe: object = object.__new__(cls)
+    mistakes: list[Mistake] = []
+    for field in attrs.fields(cls):
+        try:
+            value = _default(field, probe) if _key(field) not in values else values[_key(field)]
+            if value is attrs.NOTHING:
+                continue
+            object.__setattr__(probe, field.name, _converted(field, value, probe))
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises; only its verdicts count here
+            mistakes += _verdicts(error, field, where)
+    for field in attrs.fields(cls):
+        if field.validator is None or not hasattr(probe, field.name):
+            continue
+        try:
+            field.validator(probe, field, getattr(probe, field.name))
+        except Exception as error:  # noqa: BLE001 - as above
+            mistakes += _verdicts(error, field, where)
+    return mistakes
+
+
+def _verdicts(error: Exception, field: _Field, where: str) -> Iterator[Mistake]:
+    if isinstance(error, _UNFIT):
+        yield from _mistakes(_at(where, _key(field)), faults_of(error))
+
+
+def _converted(field: _Field, value: Any, instance: object) -> Any:
+    converter: Any = field.converter
+    if converter is None:
+        return value
+    if not isinstance(converter, attrs.Converter):
+        return converter(value)
+    wrapped: Any = converter  # whose attributes attrs' own types leave out
+    extra = ([instance] if wrapped.takes_self else []) + ([field] if wrapped.takes_field else [])
+    return wrapped.converter(value, *extra)
+
+
+def _default(field: _Field, instance: object) -> Any:
+    default: Any = field.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
+        return default.factory(*([instance] if default.takes_self else []))
+    return default
+
+
+def _default_text(field: _Field, type_: Any) -> str | None:
+    default: Any = field.default
+    if default is attrs.NOTHING:
+        return None
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
+        if default.takes_self:
+            return "depends on the others"
+        default = default.factory()
+    return _shown_default(default, type_)
+
+
+def _shown_default(default: Any, type_: Any) -> str:
+    if default is None:
+        return "none"
+    if Seconds in (type_, *typing.get_args(type_)) and isinstance(default, int | float):
+        return f'"{show_seconds(default)}"'
+    if Bytes in (type_, *typing.get_args(type_)) and isinstance(default, int):
+        return _show_bytes(default)
+    if isinstance(default, tuple | frozenset | set):
+        default = list(default)
+    return show_value(getattr(default, "value", default))
+
+
+def _show_bytes(size: int) -> str:
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size and size % unit == 0:
+            return f'"{size // unit} {name}"'
+    return str(size)
+
+
+def _mistakes(where: str, faults: tuple[Fault, ...]) -> list[Mistake]:
+    return [Mistake(where + fault.path, fault.problem, fault.remedy) for fault in faults]
+
+
+def _at(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _options(cls: type) -> list[_Field]:
+    return [field for field in attrs.fields(cls) if field.init]
+
+
+def _key(field: _Field) -> str:
+    """Give the key that stands for a field: its name in `__init__`, without a leading underscore."""
+    return field.alias or field.name
+
+
+def _help(field: _Field) -> str:
+    return str(field.metadata.get("help", ""))

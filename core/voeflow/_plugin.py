@@ -1,0 +1,90 @@
+"""One plugin: a class behind a name, and what makes a class fit to be one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import attrs
+
+from voeflow._keys import RESERVED, HandlerKeys, own_defaults
+from voeflow._options import class_faults, read_options
+from voeflow._text import printable
+
+#: What a plugin is: it is named in one of the three families of tables.
+Kind = Literal["transport", "filter", "handler"]
+
+#: The method that makes a class a plugin of each kind, as its author would write it.
+METHODS: Mapping[Kind, tuple[str, str]] = MappingProxyType(
+    {
+        "transport": ("run", "async def run(self, node, *, task_status)"),
+        "filter": ("matches", "def matches(self, event)"),
+        "handler": ("handle", "def handle(self, event)"),
+    }
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+
+@attrs.frozen
+class Plugin:
+    """A class that a distribution offers under a name.
+
+    Attributes:
+        name: what a pipeline's `plugin` key says.
+        kind: which family of tables it serves.
+        cls: the attrs class; its fields are the keys of its table.
+        distribution: the name and version of the distribution that brought it.
+        entry_point: the name of that distribution's entry point in the group `voeflow`.
+    """
+
+    name: str
+    kind: Kind
+    cls: type
+    distribution: str
+    entry_point: str
+
+    @property
+    def is_sink(self) -> bool:
+        """Whether events go out to it: every handler, and a transport whose class says `sink = True`."""
+        return self.kind == "handler" or getattr(self.cls, "sink", False) is True
+
+    @property
+    def is_source(self) -> bool:
+        """Whether events can come in through it: a transport that is no sink, or says `source = True`."""
+        said = getattr(self.cls, "source", None)
+        return self.kind == "transport" and (said if isinstance(said, bool) else not self.is_sink)
+
+
+def why_unusable(kind: Kind, name: object, cls: object) -> str:
+    """Say what is wrong with a class offered under a name; empty if nothing is."""
+    method, signature = METHODS[kind]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"{shown(name)} cannot name a {kind}: write letters, digits, `-`, `_` and `.`, at most 64"
+    if not inspect.isclass(cls):
+        return f"the {kind} {name} must be a class, got {shown(cls)}"
+    if not attrs.has(cls):
+        return f"the {kind} {name} ({cls.__name__}) is no attrs class: write @attrs.frozen above it"
+    if not callable(getattr(cls, method, None)):
+        return f"the {kind} {name} ({cls.__name__}) has no {method}: write `{signature}`"
+    if kind == "transport" and not inspect.iscoroutinefunction(inspect.unwrap(getattr(cls, method))):
+        return f"the {kind} {name} ({cls.__name__}) has a {method} that is not async: write `{signature}`"
+    if faults := class_faults(cls, RESERVED[kind]):
+        return f"the {kind} {name} ({cls.__name__}): {'; '.join(faults)}"
+    needs = getattr(cls, "needs", ())
+    if kind == "transport" and not (isinstance(needs, tuple) and all(isinstance(key, str) for key in needs)):
+        return f'the {kind} {name} ({cls.__name__}) has a bad class variable: write needs = ("ivoid",)'
+    if kind == "handler":
+        _, mistakes = read_options(HandlerKeys, own_defaults(cls), where="", directory=Path(), culprit="")
+        if mistakes:
+            return f"the {kind} {name} ({cls.__name__}) has a bad class variable: {mistakes[0]}"
+    return ""
+
+
+def shown(value: object) -> str:
+    """Give an object of a plugin's with its type, in a few words."""
+    return printable(f"{type(value).__name__} {value!r}", 80)

@@ -1,0 +1,263 @@
+"""One value of a TOML file to one Python type, strictly: nothing is cut, guessed or taken apart.
+
+Left to itself, cattrs calls the type: `int(2.9)` is 2, `bool("false")` is true, and `list("./slew.sh")` is
+nine letters. The hooks here take only what the type means, and say in words what they expected.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import attrs
+from cattrs import BaseConverter
+
+from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds
+from voeflow._secret import Secret
+from voeflow._shown import LISTS, TABLES, is_enum, is_union, origin_of, show_type, show_value
+from voeflow._text import printable
+from voeflow._xpath import XPath
+
+
+@attrs.frozen
+class Fault:
+    """What is wrong with a value, and where in it.
+
+    Attributes:
+        path: the place within the value: `[2]`, `.key`, or empty for the whole of it.
+        problem: what was expected and what was there.
+        remedy: what to do about it, or empty.
+    """
+
+    path: str
+    problem: str
+    remedy: str = ""
+
+
+class UnfitError(Exception):
+    """A value that does not fit its type; carries every fault found in it."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = tuple(faults)
+
+
+def faults_of(error: Exception) -> tuple[Fault, ...]:
+    """Give the faults behind an exception of a reader, a converter or a validator, keeping its words."""
+    if isinstance(error, UnfitError):
+        return error.faults
+    # attrs' validators put the attribute, the limits and the value after their message
+    told = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return (Fault("", printable(told or type(error).__name__, 400)),)
+
+
+def value_converter(directory: Path) -> BaseConverter:
+    """Make a converter for the types that a plugin's options may have.
+
+    Args:
+        directory: what relative paths are relative to.
+
+    Returns:
+        A converter whose `structure` raises ValueError, TypeError or UnfitError, and whose
+        `get_structure_hook` raises cattrs' StructureHandlerNotFoundError for a type that no TOML value can
+        be read as.
+    """
+    converter = BaseConverter()
+    scalars: dict[Any, Callable[[Any], object]] = {
+        str: _text,
+        bool: _truth,
+        int: _whole_number,
+        float: _number,
+        bytes: _no_bytes,
+        Path: lambda value: _path(value, directory),
+        Secret: lambda value: _secret(value, directory),
+        XPath: lambda value: XPath(_text(value)),
+    }
+    for type_, read in scalars.items():
+        converter.register_structure_hook(type_, _scalar(type_, read))
+    converter.register_structure_hook(Seconds, lambda value, _: parse_seconds(value))
+    converter.register_structure_hook(Bytes, lambda value, _: parse_bytes(value))
+    converter.register_structure_hook_func(_is_anything, lambda value, _: value)
+    converter.register_structure_hook_func(_is_literal, _literal)
+    converter.register_structure_hook_func(is_enum, _member)
+    converter.register_structure_hook_factory(is_union, lambda type_: _union(type_, converter))
+    converter.register_structure_hook_factory(_is_list, lambda type_: _list(type_, converter))
+    converter.register_structure_hook_factory(_is_table, lambda type_: _table(type_, converter))
+    return converter
+
+
+_Hook = Callable[[Any, Any], Any]
+
+
+def _scalar(registered: Any, read: Callable[[Any], object]) -> _Hook:
+    """Make a hook that also serves subclasses: cattrs finds `str`'s hook for a StrEnum, and for any other."""
+
+    def hook(value: Any, type_: Any) -> Any:
+        if type_ is registered:
+            return read(value)
+        return _member(value, type_) if is_enum(type_) else type_(read(value))
+
+    return hook
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"expected a string, got {show_value(value)}")
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"expected true or false without quotes, got {show_value(value)}")
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"expected a whole number, got {show_value(value)}")
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
+        return float(value)
+    raise ValueError(f"expected a number, got {show_value(value)}")
+
+
+def _no_bytes(_: Any) -> object:
+    raise TypeError(
+        "its plugin asks for bytes, which TOML has none of; it should ask for str, or for voeflow.Bytes"
+    )
+
+
+def _path(value: Any, directory: Path) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f"expected a path, got {show_value(value)}")
+    return resolved(Path(value), directory)
+
+
+def resolved(path: Path, directory: Path) -> Path:
+    """Expand `~` in a path, and take it as relative to `directory` unless it is absolute.
+
+    Raises:
+        ValueError: `~NAME` of a user that this machine does not know.
+    """
+    try:
+        return directory / path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"expected a path, got {show_value(str(path))}: {error}") from error
+
+
+def _secret(value: Any, directory: Path) -> Secret:
+    if isinstance(value, str):
+        return Secret(value)
+    if not isinstance(value, dict) or set(value) != {"file"}:  # the value itself stays untold
+        raise ValueError('expected a string such as "${NAME}", or { file = "path" }')
+    path = _path(value["file"], directory)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"the secret's file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"the secret's file {path} is not UTF-8 text") from None
+    return Secret(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _is_anything(type_: Any) -> bool:
+    return type_ in (Any, object)
+
+
+def _is_literal(type_: Any) -> bool:
+    return origin_of(type_) is Literal
+
+
+def _is_list(type_: Any) -> bool:
+    return origin_of(type_) in LISTS
+
+
+def _is_table(type_: Any) -> bool:
+    return origin_of(type_) in TABLES
+
+
+def _literal(value: Any, type_: Any) -> object:
+    return _one_of(value, {each: each for each in get_args(type_)})
+
+
+def _member(value: Any, type_: Any) -> object:
+    return _one_of(value, {each.value: each for each in type_})
+
+
+def _one_of(value: Any, choices: Mapping[Any, object]) -> object:
+    for key, choice in choices.items():
+        if type(key) is type(value) and key == value:  # so that 1 is not true
+            return choice
+    raise ValueError(f"expected {' or '.join(map(show_value, choices))}, got {show_value(value)}")
+
+
+def _union(type_: Any, converter: BaseConverter) -> _Hook:
+    """Take the first of the types that the value fits; TOML has no None, so that one is passed over."""
+    members = [each for each in get_args(type_) if each is not types.NoneType]
+    hooks = [(each, converter.get_structure_hook(each)) for each in members]
+
+    def hook(value: Any, _: Any) -> Any:
+        errors = []
+        for member, read in hooks:
+            try:
+                return read(value, member)
+            except (ValueError, TypeError, UnfitError) as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        raise ValueError(f"expected {show_type(type_)}, got {show_value(value)}")
+
+    return hook
+
+
+def _list(type_: Any, converter: BaseConverter) -> _Hook:
+    build = LISTS[origin_of(type_)]
+    items = get_args(type_) or (Any, ...)
+    fixed = origin_of(type_) is tuple and get_args(type_)[-1:] != (...,)
+    hooks = [(each, converter.get_structure_hook(each)) for each in items if each is not ...]
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, list):
+            alone = not isinstance(value, dict)
+            remedy = f"write [{show_value(value)}]" if alone else ""
+            raise UnfitError([Fault("", f"expected a {show_type(type_)}, got {show_value(value)}", remedy)])
+        if fixed and len(value) != len(hooks):
+            raise ValueError(f"expected {len(hooks)} values in brackets, got {len(value)}")
+        read, faults = [], []
+        for n, each in enumerate(value):
+            item, read_item = hooks[n if fixed else 0]
+            try:
+                read.append(read_item(each, item))
+            except (ValueError, TypeError, UnfitError) as error:
+                faults += [attrs.evolve(fault, path=f"[{n}]{fault.path}") for fault in faults_of(error)]
+        if faults:
+            raise UnfitError(faults)
+        return build(read)
+
+    return hook
+
+
+def _table(type_: Any, converter: BaseConverter) -> _Hook:
+    _, item = get_args(type_) or (str, Any)
+    read_item = converter.get_structure_hook(item)
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a table, as {{ name = ... }}, got {show_value(value)}")
+        read, faults = {}, []
+        for key, each in value.items():
+            try:
+                read[key] = read_item(each, item)
+            except (ValueError, TypeError, UnfitError) as error:
+                faults += [attrs.evolve(fault, path=f".{key}{fault.path}") for fault in faults_of(error)]
+        if faults:
+            raise UnfitError(faults)
+        return read
+
+    return hook
