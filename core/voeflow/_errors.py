@@ -7,6 +7,7 @@ VoeflowError
 ├── EventError           bytes that are no VOEvent: why, and where
 ├── StoreError           the event store cannot be opened, read or written
 ├── FilterError          a filter that raised or ran out of time
+├── StartError           a node that cannot start: which table, and why
 └── Later                raised by a handler: not now, ask me again
 ```
 
@@ -123,6 +124,23 @@ class FilterError(VoeflowError):
 
     def __str__(self) -> str:
         return f"filter {self.filter!r}: {self.reason}"
+
+
+class StartError(VoeflowError):
+    """A node that cannot start, before it has accepted anything.
+
+    Attributes:
+        where: the table that asked for what cannot be had, as `transports.authors`; or the key `store`.
+        reason: what cannot be had, and what to do.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
 
 
 class Later(VoeflowError):  # noqa: N818 - it is an answer, not a fault

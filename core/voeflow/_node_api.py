@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
+from voeflow._errors import Later
+
 if TYPE_CHECKING:
     from ._event import Event
 
@@ -31,7 +33,11 @@ class Submission:
     reason: str = ""
 
 
-def _ignore(_: Delivery, __: str | None) -> None:
+#: How a delivery ended: None is done, text is a failure, `Later` is neither.
+Ending = str | Later | None
+
+
+def _ignore(_: Delivery, __: Ending) -> None:
     """Settle nothing: the default of a delivery made outside a node."""
 
 
@@ -39,8 +45,8 @@ def _ignore(_: Delivery, __: str | None) -> None:
 class Delivery:
     """One event on its way to one sink.
 
-    A transport that is a sink says `done()` or `failed(reason)` once for each; for a handler the node does so.
-    What was never settled is handed over again after a restart.
+    A transport that is a sink says `done()`, `failed(reason)` or `later(seconds, reason)` for each; for a
+    handler the node does so. What was never settled is handed over again after a restart.
 
     Attributes:
         event: the event.
@@ -52,7 +58,7 @@ class Delivery:
     event: Event
     id: str
     attempt: int = 1
-    _settle: Callable[[Delivery, str | None], None] = attrs.field(default=_ignore, repr=False)
+    _settle: Callable[[Delivery, Ending], None] = attrs.field(default=_ignore, repr=False)
 
     def done(self) -> None:
         """Say that the event has gone where it should; saying so again changes nothing."""
@@ -63,6 +69,11 @@ class Delivery:
         """Say that it could not be delivered now, and why; the node hands it over again later."""
         settle, self._settle = self._settle, _ignore
         settle(self, reason)
+
+    def later(self, seconds: float, reason: str) -> None:
+        """Ask for it again in `seconds`; that counts as no failure."""
+        settle, self._settle = self._settle, _ignore
+        settle(self, Later(seconds, reason))
 
 
 class Node(Protocol):

@@ -67,6 +67,6 @@ def show_seconds(seconds: float) -> str:
     """Give a duration as a person would write it: `250 ms`, `30 s`, `5 min`, `1.5 hours`, `30 days`."""
     for name, unit in (("days", _DAY), ("hours", _HOUR), ("min", _MINUTE), ("s", 1)):
         if seconds >= unit:
-            number = f"{seconds / unit:.3g}"
+            number = f"{seconds / unit:.3g}" if seconds < 100 * unit else f"{seconds / unit:.0f}"
             return f"{number} {name.rstrip('s') if number == '1' and unit >= _HOUR else name}"
     return f"{seconds * 1000:.3g} ms" if seconds else "0 s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -77,7 +78,7 @@ class TransportTable:
 
     name: str
     plugin: Plugin
-    instance: object
+    instance: Any
     is_sink: bool
     when: When
     sources: frozenset[str] | None
@@ -95,7 +96,7 @@ class FilterTable:
 
     name: str
     plugin: Plugin
-    instance: object
+    instance: Any
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +116,7 @@ class HandlerTable:
 
     name: str
     plugin: Plugin
-    instance: object
+    instance: Any
     when: When
     sources: frozenset[str] | None
     retries: int

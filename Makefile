@@ -1,0 +1,63 @@
+# make run    the quickstart: a broker fed with sample events, until Ctrl-C
+# make test   the whole test suite, against the real peers too
+# make lint   formatting, lints, types and the walls between packages
+# make docs   the documentation, into docs/_build/html
+# make bench  voeflow beside Comet, in one run
+#
+# Each sets up what it needs: Python 3.11 or newer and make are enough.
+
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+BIN := $(VENV)/bin
+
+.PHONY: run test lint docs bench peers clean
+.DEFAULT_GOAL := run
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "voeflow needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.run
+
+# The peers that voeflow is tested against, in an environment of their own.
+$(PEERS)/.installed: Makefile
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  comet==3.1.0 pygcn==1.1.3 'voevent-parse>=1.0.3' 'setuptools<81'
+	@touch $@
+
+peers: $(PEERS)/.installed
+
+run: $(VENV)/.run
+	$(BIN)/voeflow run examples/quickstart/pipeline.toml
+
+test: $(VENV)/.dev $(PEERS)/.installed
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+	@echo "The documentation is in docs/_build/html/index.html"
+
+bench: $(VENV)/.run $(PEERS)/.installed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) $(PEERS) docs/_build build dist

@@ -1,0 +1,174 @@
+"""Asking filters: once an event, in a thread unless they promise to be quick, never without a bound."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+import attrs
+import structlog
+import trio
+
+from voeflow._errors import FilterError
+from voeflow._event import Event
+from voeflow._store_records import StoredVerdict
+from voeflow._tables import FilterTable
+from voeflow._text import printable
+from voeflow._verdict import Verdict
+from voeflow._when import When
+
+log = structlog.get_logger()
+
+#: How many events one filter may be asked about at the same time, in threads. A filter that hangs in all of
+#: them gives no more answers, and no other filter notices.
+THREADS_A_FILTER = 4
+
+#: The greatest length of a filter's reason that is kept, and how many are held until the store has them.
+MAX_REASON, MAX_REASONS = 500, 10_000
+
+#: What a plugin's code may raise without taking the node down: anything but a cancellation or an interrupt.
+PLUGIN_FAULTS = (Exception, SystemExit)
+
+
+@attrs.define(eq=False)
+class Envelope:
+    """An event with its place in the store's log and what filters have answered about it so far.
+
+    Attributes:
+        seq: the event's position in the store's log.
+        event: the event.
+        answers: by filter: the verdict, the error that stood in its place, or a question under way.
+    """
+
+    seq: int
+    event: Event
+    answers: dict[str, Verdict | FilterError | trio.Event] = attrs.field(factory=dict, repr=False)
+
+
+class Filters:
+    """The filters of a pipeline, ready to be asked.
+
+    Args:
+        tables: the pipeline's filter tables by name.
+        timeout: the longest that one answer may take, in seconds.
+    """
+
+    def __init__(self, tables: Mapping[str, FilterTable], timeout: float) -> None:
+        self._tables = tables
+        self._timeout = timeout
+        self._reasons: list[StoredVerdict] = []
+        self._limiters = {name: trio.CapacityLimiter(THREADS_A_FILTER) for name in tables}
+
+    def reasons(self) -> list[StoredVerdict]:
+        """Give the reasons that filters gave since the last call, to be kept in the store.
+
+        Filters that are asked on the event loop are left out: what they look at is in the packet, so they
+        can be asked again at any time, and they are asked about every event.
+        """
+        reasons, self._reasons = self._reasons, []
+        return reasons
+
+    def all_inline(self, when: When) -> bool:
+        """Whether `when` asks only filters that are asked on the event loop."""
+        return all(getattr(self._tables[name].instance, "inline", False) for name in when.names)
+
+    async def hold(self, when: When, envelope: Envelope) -> bool:
+        """Judge a sink's `when` over an event, asking only the filters that decide it.
+
+        Raises:
+            FilterError: a filter that decides it gave no answer.
+        """
+        known: dict[str, bool] = {}
+        while isinstance(decided := when.decide(known), str):
+            known[decided] = (await self.ask(decided, envelope)).holds
+        return decided
+
+    async def ask(self, name: str, envelope: Envelope) -> Verdict:
+        """Ask one filter about an event, or recall what it answered.
+
+        Raises:
+            FilterError: it raised, answered no bool, or took too long.
+        """
+        while isinstance(answer := envelope.answers.get(name), trio.Event):
+            await answer.wait()  # another sink asks already; if it is stopped in between, we ask ourselves
+        if answer is None:
+            table = self._tables[name]
+            if getattr(table.instance, "inline", False):
+                answer = _ask_inline(table, envelope.event)
+            else:
+                answer = await self._ask_apart(table, envelope)
+                self._note(table, envelope, answer)
+            envelope.answers[name] = answer
+        if isinstance(answer, FilterError):
+            raise answer
+        return answer
+
+    def _note(self, table: FilterTable, envelope: Envelope, answer: Verdict | FilterError) -> None:
+        if isinstance(answer, Verdict) and answer.reason and len(self._reasons) < MAX_REASONS:
+            reason = printable(answer.reason, MAX_REASON)
+            self._reasons.append(StoredVerdict(envelope.seq, table.name, answer.holds, reason))
+            log.info(
+                "filter answered",
+                filter=table.name,
+                ivorn=envelope.event.ivorn,
+                holds=answer.holds,
+                reason=reason,
+            )
+
+    async def _ask_apart(self, table: FilterTable, envelope: Envelope) -> Verdict | FilterError:
+        answered = envelope.answers[table.name] = trio.Event()
+        matches = table.instance.matches
+        try:
+            with trio.fail_after(self._timeout):
+                if inspect.iscoroutinefunction(matches):
+                    result = await matches(envelope.event)
+                else:
+                    result = await trio.to_thread.run_sync(
+                        matches,
+                        envelope.event,
+                        abandon_on_cancel=True,
+                        limiter=self._limiters[table.name],
+                    )
+        except trio.TooSlowError:
+            return FilterError(table.name, f"no answer within {self._timeout:g} s")
+        except PLUGIN_FAULTS as error:
+            return _raised(table, error)
+        finally:
+            del envelope.answers[table.name]
+            answered.set()
+        return _verdict(table, result)
+
+
+def _ask_inline(table: FilterTable, event: Event) -> Verdict | FilterError:
+    try:
+        return _verdict(table, table.instance.matches(event))
+    except PLUGIN_FAULTS as error:
+        return _raised(table, error)
+
+
+def _verdict(table: FilterTable, result: object) -> Verdict | FilterError:
+    if isinstance(result, Verdict):
+        return result
+    if isinstance(result, bool):
+        return Verdict(result)
+    return FilterError(
+        table.name,
+        f"matches() of {table.plugin.distribution} answered {printable(repr(result), 60)}; "
+        "it has to answer a bool or a voeflow.Verdict",
+    )
+
+
+def _raised(table: FilterTable, error: BaseException) -> FilterError:
+    log.debug("filter raised", filter=table.name, exc_info=error)
+    return FilterError(
+        table.name,
+        printable(f"plugin {table.plugin.name} of {table.plugin.distribution} raised {describe(error)}"),
+    )
+
+
+def describe(error: BaseException) -> str:
+    """Give an exception in a few printable words; for a group, its leaves."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(describe(leaf) for leaf in error.exceptions)
+    text = printable(str(error), 300)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

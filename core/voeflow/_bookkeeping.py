@@ -1,0 +1,69 @@
+"""What a node writes to its store beside the events: what sinks have done, and what may go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from voeflow._answers import Filters
+from voeflow._errors import StoreError
+from voeflow._sink import Sink
+from voeflow._store import Store
+
+log = structlog.get_logger()
+
+#: How often progress is written, in seconds: what a `kill -9` within it forgets is delivered again.
+SAVE_INTERVAL = 0.2
+
+#: How often the store is searched for what has outlived its retention, in seconds.
+PRUNE_INTERVAL = 60.0
+
+#: How many events go in one step of pruning, and the pause between steps, in seconds, in which intake has
+#: the store to itself.
+PRUNE_STEP, PRUNE_PAUSE = 200, 0.05
+
+#: The least time between two complaints, in seconds.
+COMPLAINT_INTERVAL = 60.0
+
+
+async def save_progress(store: Store, sinks: Sequence[Sink], filters: Filters) -> bool:
+    """Write what `sinks` have done since the last time, and why filters said so; False if that failed."""
+    progress = [(sink, done) for sink in sinks if (done := sink.progress()) is not None]
+    reasons = filters.reasons()
+    if not progress and not reasons:
+        return True
+    try:
+        await trio.to_thread.run_sync(store.save_progress, [done for _, done in progress], reasons)
+    except StoreError as error:
+        for sink, done in progress:
+            sink.restore(done)
+        log.debug("progress could not be written", reason=str(error))
+        return False
+    return True
+
+
+async def save_progress_often(store: Store, sinks: Sequence[Sink], filters: Filters) -> None:
+    """Keep the store's record of what sinks have done no older than `SAVE_INTERVAL`, until cancelled."""
+    complained = -COMPLAINT_INTERVAL
+    while True:
+        await trio.sleep(SAVE_INTERVAL)
+        if (
+            not await save_progress(store, sinks, filters)
+            and trio.current_time() - complained >= COMPLAINT_INTERVAL
+        ):
+            complained = trio.current_time()
+            log.error("the store cannot write what was delivered: after a crash it would be delivered again")
+
+
+async def prune(store: Store, retention: float) -> None:
+    """Let go, in small steps, of what is older than `retention` seconds and owed to no sink."""
+    while True:
+        pruned = 0
+        try:
+            pruned = await trio.to_thread.run_sync(store.prune, time.time() - retention, PRUNE_STEP)
+        except StoreError as error:
+            log.warning("the store cannot be pruned", reason=str(error))
+        await trio.sleep(PRUNE_PAUSE if pruned else PRUNE_INTERVAL)

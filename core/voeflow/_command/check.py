@@ -1,0 +1,28 @@
+"""`voeflow check`: all of the checking that `run` does, and nothing started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from voeflow._command._pipelines import pipeline_argument, read_or_exit
+
+
+@click.command("check")
+@pipeline_argument
+def command(pipeline: Path) -> None:
+    """Check PIPELINE as `run` would, and start nothing.
+
+    Every mistake is told, each with its table and key. Exit status: 0; 2 if there is a mistake.
+    """
+    loaded, _ = read_or_exit(pipeline)
+    parts = [
+        f"{len(tables)} {word}{'' if len(tables) == 1 else 's'}"
+        for word, tables in (
+            ("transport", loaded.transports),
+            ("filter", loaded.filters),
+            ("handler", loaded.handlers),
+        )
+    ]
+    click.echo(f"{pipeline}: good: {', '.join(parts)}.")

@@ -1,0 +1,91 @@
+"""`voeflow plugins`: what is installed, and what each plugin's table may say."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from voeflow._command._pipelines import fail, warn
+from voeflow._keys import HandlerKeys, SinkKeys
+from voeflow._options import describe_options
+from voeflow._plugins import Plugin, Plugins, load_plugins
+from voeflow._text import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@click.command("plugins")
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """List the installed plugins; with NAME, tell its documentation and its options.
+
+    Exit status: 0; 1 if there is no plugin of that name, or one could not be loaded.
+    """
+    plugins = load_plugins()
+    if name is None:
+        _list(plugins)
+    else:
+        found = [p for p in _all(plugins) if p.name == name]
+        if not found:
+            _fail_unknown(name, plugins)
+        for plugin in found:
+            _describe(plugin)
+    for failure in plugins.failed:
+        warn(str(failure))
+    sys.exit(1 if plugins.failed else 0)
+
+
+def _all(plugins: Plugins) -> list[Plugin]:
+    return [*plugins.transports.values(), *plugins.filters.values(), *plugins.handlers.values()]
+
+
+def _list(plugins: Plugins) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("kind", "plugin", "what it is", "from", box=None, pad_edge=False, padding=(0, 2))
+    for plugin in _all(plugins):
+        summary = printable((inspect.getdoc(plugin.cls) or "").partition("\n")[0], 120)
+        table.add_row(plugin.kind, plugin.name, summary, plugin.distribution)
+    Console(highlight=False).print(table)
+
+
+def _describe(plugin: Plugin) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(f"{plugin.name}, a {plugin.kind} from {plugin.distribution}", style="bold"))
+    console.print()
+    console.print(Text(inspect.getdoc(plugin.cls) or "(no documentation)"))
+    console.print()
+    console.print(_options(plugin.cls))
+    if plugin.is_sink:
+        console.print()
+        console.print(Text(f"Keys that every such {plugin.kind} has:"))
+        console.print(_options(HandlerKeys if plugin.kind == "handler" else SinkKeys))
+
+
+def _options(cls: type) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("option", "type", "default", "what it is", box=None, pad_edge=False, padding=(0, 2))
+    for option in describe_options(cls):
+        default = "(required)" if option.default is None else option.default
+        table.add_row(option.name, Text(option.type), Text(default), Text(option.help))
+    return table
+
+
+def _fail_unknown(name: str, plugins: Plugins) -> None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [plugin.name for plugin in _all(plugins)], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else " `voeflow plugins` lists those that are."
+    for failure in plugins.failed:
+        warn(str(failure))
+    fail(f"no plugin {name!r} is installed.{hint}", 1)

@@ -1,0 +1,96 @@
+"""`voeflow test`: a dry run of events through a pipeline's filters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import attrs
+import click
+import trio
+
+from voeflow._answers import Envelope, Filters
+from voeflow._command._pipelines import pipeline_argument, read_or_exit
+from voeflow._errors import EventError, FilterError
+from voeflow._event import Event
+from voeflow._tables import HandlerTable, Pipeline, TransportTable
+from voeflow._text import printable
+
+
+@click.command("test")
+@pipeline_argument
+@click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+def command(pipeline: Path, events: tuple[Path, ...]) -> None:
+    """Say what PIPELINE would do with each EVENT file; nothing is sent, saved or run.
+
+    For each event: which filters hold, and why, and which sinks would get it. Exit status: 0; 1 if a file is
+    no VOEvent; 2 if the pipeline is wrong.
+    """
+    loaded, _ = read_or_exit(pipeline)
+    filters = Filters(loaded.filters, loaded.node.filter_timeout)
+    bad = 0
+    for number, path in enumerate(events):
+        if number:
+            click.echo()
+        try:
+            event = Event.parse(path.read_bytes(), max_bytes=loaded.node.max_event)
+        except OSError as error:
+            bad += 1
+            click.echo(f"{path}: cannot be read: {error.strerror}", err=True)
+        except EventError as error:
+            bad += 1
+            click.echo(f"{path}: no VOEvent that can be taken: {error}", err=True)
+        else:
+            trio.run(_show, path, event, loaded, filters)
+    sys.exit(1 if bad else 0)
+
+
+@attrs.frozen
+class _Answer:
+    holds: bool | None
+    why: str
+
+
+async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    envelope = Envelope(0, event)
+    answers = {name: await _ask(filters, name, envelope) for name in pipeline.filters}
+    console = Console(soft_wrap=False, highlight=False)
+    console.print(Text(f"{path}: {printable(event.ivorn)} ({printable(event.role, 40)})", style="bold"))
+    for defect in event.defects[:3]:
+        console.print(Text(f"  breaks its grammar: {defect}", style="yellow"))
+    if answers:
+        table = Table("filter", "holds", "why", box=None, pad_edge=False, padding=(0, 2))
+        for name, answer in answers.items():
+            table.add_row(name, _word(answer.holds), Text(answer.why))
+        console.print(table)
+    table = Table("sink", "gets it", "when", box=None, pad_edge=False, padding=(0, 2))
+    for sink in _sinks(pipeline):
+        decided = sink.when.decide({n: a.holds for n, a in answers.items() if a.holds is not None})
+        gets = decided if isinstance(decided, bool) else None
+        table.add_row(sink.name, _word(gets), Text(_condition(sink)))
+    console.print(table)
+
+
+async def _ask(filters: Filters, name: str, envelope: Envelope) -> _Answer:
+    try:
+        verdict = await filters.ask(name, envelope)
+    except FilterError as error:
+        return _Answer(None, error.reason)
+    return _Answer(verdict.holds, printable(verdict.reason, 300))
+
+
+def _sinks(pipeline: Pipeline) -> list[HandlerTable | TransportTable]:
+    return [*(t for t in pipeline.transports.values() if t.is_sink), *pipeline.handlers.values()]
+
+
+def _condition(sink: HandlerTable | TransportTable) -> str:
+    when = sink.when.text or "always"
+    return f"{when}; if it comes from {', '.join(sorted(sink.sources))}" if sink.sources else when
+
+
+def _word(answer: bool | None) -> str:
+    return {True: "yes", False: "no", None: "no answer"}[answer]

@@ -1,0 +1,124 @@
+"""The store's log as one sink reads it: from memory while it keeps up, from the store when it does not.
+
+New events are offered to every sink as they are stored. A sink whose queue is full misses the offer and
+reads on from the store later, so that a slow sink costs disk and never memory, and delays nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from voeflow._answers import Envelope
+from voeflow._errors import StoreError
+from voeflow._event import Event
+from voeflow._store import Store
+from voeflow._store_records import StoredEvent
+
+log = structlog.get_logger()
+
+#: What a sink's queue holds at most; the rest waits in the store.
+MAX_QUEUED, MAX_QUEUED_BYTES = 256, 8 * 2**20
+
+#: How many events are read from the store at once by a sink that is behind.
+READ_AT_ONCE = 64
+
+#: How long to wait before a store that could not be read is read again, in seconds.
+READ_AGAIN = 5.0
+
+
+class Feed:
+    """What is next in the log for one sink.
+
+    Args:
+        sink: the sink's name, for the log.
+        position: the position of the last event that the sink has had.
+        latest: the position of the newest event in the store.
+        store: to read on from.
+
+    Attributes:
+        changed: unparked when there is more to take.
+    """
+
+    def __init__(self, sink: str, position: int, latest: int, store: Store) -> None:
+        self.changed = trio.lowlevel.ParkingLot()
+        self._sink = sink
+        self._store = store
+        self._queue: deque[Envelope] = deque()
+        self._queued_bytes = 0
+        self._position = position  # of the last event that was queued
+        self._latest = max(position, latest)  # of the last event that there is
+
+    @property
+    def behind(self) -> bool:
+        """Whether the next event to queue is to be read from the store."""
+        return self._position < self._latest
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to take, neither in memory nor in the store."""
+        return not self._queue and not self.behind
+
+    def offer(self, envelopes: Sequence[Envelope]) -> None:
+        """Offer new events, in the order of the log. Never waits, never fails."""
+        keeps_up = not self.behind
+        self._latest = envelopes[-1].seq
+        if keeps_up:
+            for envelope in envelopes:
+                if len(self._queue) >= MAX_QUEUED or self._queued_bytes >= MAX_QUEUED_BYTES:
+                    break
+                if envelope.seq > self._position:  # else it was read from the store before it was offered
+                    self._enqueue(envelope)
+        self.changed.unpark_all()
+
+    def pop(self, limit: int) -> list[Envelope]:
+        """Take up to `limit` events from the queue; none when it is empty."""
+        popped = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        self._queued_bytes -= sum(len(envelope.event.raw) for envelope in popped)
+        return popped
+
+    def rewind(self, position: int) -> None:
+        """Go back to just after `position`."""
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._position = position
+        self.changed.unpark_all()
+
+    async def read_on(self) -> None:
+        """Fill the empty queue from the store; where the store cannot be read, say so and wait a while."""
+        position = self._position
+        try:
+            envelopes = await trio.to_thread.run_sync(self._read, position)
+        except StoreError as error:
+            log.error("the store cannot be read", sink=self._sink, reason=str(error))
+            await trio.sleep(READ_AGAIN)
+            return
+        if self._position != position:  # rewound in between
+            return
+        for envelope in envelopes:
+            self._enqueue(envelope)
+        if not envelopes:  # what lay between has left the store, its retention over
+            self._position = self._latest
+
+    def _read(self, position: int) -> list[Envelope]:
+        stored = self._store.read(position, READ_AT_ONCE, MAX_QUEUED_BYTES)
+        return [reread(event) for event in stored]
+
+    def _enqueue(self, envelope: Envelope) -> None:
+        self._queue.append(envelope)
+        self._queued_bytes += len(envelope.event.raw)
+        self._position = envelope.seq
+
+
+def reread(stored: StoredEvent) -> Envelope:
+    """Parse an event of the store again; its bytes were parsed once before, so they can be."""
+    event = Event.parse(
+        stored.raw,
+        source=stored.source,
+        received=stored.received_at,
+        max_bytes=len(stored.raw),
+    )
+    return Envelope(stored.seq, event)

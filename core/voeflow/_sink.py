@@ -1,0 +1,259 @@
+"""One sink: what it wants of its feed, what it has still to do, and what becomes of what fails."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+import attrs
+import structlog
+import trio
+
+from voeflow._answers import Envelope, Filters
+from voeflow._errors import FilterError, Later, StoreError
+from voeflow._feed import READ_AGAIN, Feed, reread
+from voeflow._ledger import Ledger
+from voeflow._node_api import Delivery, Ending
+from voeflow._observers import Observers
+from voeflow._quantities import show_seconds
+from voeflow._store import Store
+from voeflow._store_records import Progress, SinkState, Waiting
+from voeflow._when import When
+
+log = structlog.get_logger()
+
+#: How many deliveries of one sink may be open at once; a transport that settles none gets no more.
+MAX_OPEN = 1024
+
+#: How many failed deliveries of one sink may wait to be tried again. When there are more the sink takes
+#: nothing new: whatever it writes to is down, and the store keeps its place.
+MAX_WAITING = 1000
+
+#: Waits between tries double up to this, in seconds.
+MAX_RETRY_WAIT = 3600.0
+
+
+@attrs.frozen
+class Policy:
+    """What a sink wants, and what becomes of its failures.
+
+    Attributes:
+        when: which events it wants.
+        sources: the transports whose events it wants, or None for all.
+        retries: how often a failed delivery is tried again before it is given up.
+        retry_wait: the first wait before that, in seconds; it doubles each time, with jitter.
+    """
+
+    when: When
+    sources: frozenset[str] | None
+    retries: int
+    retry_wait: float
+
+
+class Sink:
+    """A sink's place in the log, and its next deliveries.
+
+    Args:
+        name: the name of its table.
+        policy: what it wants.
+        state: where it stands, from the store.
+        latest: the position of the newest event in the store.
+        store: to read on from.
+        filters: to judge with.
+        observers: the plugins that watch.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        state: SinkState,
+        latest: int,
+        *,
+        store: Store,
+        filters: Filters,
+        observers: Observers,
+    ) -> None:
+        self.name = name
+        self._policy = policy
+        self._ledger = Ledger.resume(name, state)
+        self._feed = Feed(name, state.cursor, latest, store)
+        self._store = store
+        self._filters = filters
+        self._observers = observers
+        self._generation = 0
+        self._unanswered: dict[int, int] = {}  # how often filters gave no answer, by position
+        self._taking = trio.Lock()
+
+    def offer(self, envelopes: Sequence[Envelope]) -> None:
+        """Offer new events, in the order of the log. Never waits, never fails."""
+        self._feed.offer(envelopes)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do now; what waits to be tried again does not count."""
+        return self._feed.empty and not self._ledger.open_count
+
+    async def wait_idle(self) -> None:
+        """Wait until there is nothing to do now."""
+        while not self.idle:
+            await self._feed.changed.park()
+
+    def progress(self) -> Progress | None:
+        """Give what is to be written to the store since the last call, or None."""
+        return self._ledger.progress()
+
+    def restore(self, progress: Progress) -> None:
+        """Take back what `progress` gave: it could not be written."""
+        self._ledger.restore(progress)
+
+    def rewind(self) -> None:
+        """Hand over again all that is open: who had it is gone and will never settle it."""
+        self._generation += 1
+        self._ledger.rewind()
+        self._feed.rewind(self._ledger.taken)
+
+    async def take(self, limit: int) -> Sequence[Delivery]:
+        """Wait for up to `limit` deliveries that the sink wants, oldest first, and open them."""
+        while True:
+            async with self._taking:
+                pulled = await self._pull(limit)
+            wanted: list[Delivery | None] = [None] * len(pulled)
+            try:
+                if len(pulled) == 1 or self._filters.all_inline(self._policy.when):
+                    for index, (envelope, row) in enumerate(pulled):
+                        wanted[index] = await self._judge(envelope, row)
+                else:
+                    async with trio.open_nursery() as nursery:
+                        for index, (envelope, row) in enumerate(pulled):
+                            nursery.start_soon(self._judge_into, wanted, index, envelope, row)
+            except trio.Cancelled:
+                self._put_back(pulled)
+                raise
+            if deliveries := [delivery for delivery in wanted if delivery is not None]:
+                return deliveries
+
+    async def _pull(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
+        """Wait for what is due again, or else for what is next in the log."""
+        while True:
+            if again := await self._pull_due(limit):
+                return again
+            if self._ledger.open_count < MAX_OPEN and self._ledger.waiting_count < MAX_WAITING:
+                if envelopes := self._feed.pop(limit):
+                    for envelope in envelopes:
+                        self._ledger.take(envelope.seq)
+                    return [(envelope, None) for envelope in envelopes]
+                if self._feed.behind:
+                    await self._feed.read_on()
+                    continue
+            due = self._ledger.next_due
+            with trio.move_on_after(float("inf") if due is None else max(0.0, due - time.time())):
+                await self._feed.changed.park()
+
+    async def _pull_due(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
+        now = time.time()
+        rows: dict[int, Waiting] = {}
+        while len(rows) < limit and (row := self._ledger.take_due(now)) is not None:
+            rows[row.seq] = row
+        if not rows:
+            return []
+        try:
+            envelopes = await trio.to_thread.run_sync(self._reread, list(rows))
+        except StoreError as error:
+            log.error("the store cannot be read", sink=self.name, reason=str(error))
+            for row in rows.values():
+                self._ledger.postpone(attrs.evolve(row, due=now + READ_AGAIN))
+            return []
+        for gone in rows.keys() - {envelope.seq for envelope in envelopes}:
+            self._ledger.settle(gone)  # it has left the store, its retention over
+        return [(envelope, rows[envelope.seq]) for envelope in envelopes]
+
+    def _reread(self, seqs: Sequence[int]) -> list[Envelope]:
+        return [reread(stored) for stored in self._store.get(seqs)]
+
+    def _put_back(self, pulled: Sequence[tuple[Envelope, Waiting | None]]) -> None:
+        """Whoever waited for these was cancelled: the next who takes shall have them at once."""
+        for envelope, row in pulled:
+            if row is None:
+                row = Waiting(envelope.seq, attempts=0, due=0.0, reason="", dead=False)
+            self._ledger.postpone(attrs.evolve(row, due=0.0))
+        self._feed.changed.unpark_all()
+
+    async def _judge_into(
+        self, wanted: list[Delivery | None], index: int, envelope: Envelope, row: Waiting | None
+    ) -> None:
+        wanted[index] = await self._judge(envelope, row)
+
+    async def _judge(self, envelope: Envelope, row: Waiting | None) -> Delivery | None:
+        """Give the delivery that is to be made of an event, or None if the sink does not want it (now)."""
+        generation = self._generation
+        tried = row.attempts if row is not None else 0
+        if not tried:  # what was tried before was wanted then
+            sources = self._policy.sources
+            try:
+                wanted = (sources is None or envelope.event.source in sources) and await self._filters.hold(
+                    self._policy.when, envelope
+                )
+            except FilterError as error:
+                self._unanswerable(envelope, error)
+                return None
+            if generation != self._generation:
+                return None
+            self._unanswered.pop(envelope.seq, None)
+            if not wanted:
+                self._ledger.settle(envelope.seq)
+                self._feed.changed.unpark_all()
+                return None
+
+        def settle(delivery: Delivery, ending: Ending) -> None:
+            if generation == self._generation:
+                self._settled(envelope, delivery.attempt, ending)
+
+        return Delivery(envelope.event, self._delivery_id(envelope), tried + 1, settle)
+
+    def _delivery_id(self, envelope: Envelope) -> str:
+        return f"{envelope.event.digest.hex()[:32]}.{self.name}"
+
+    def _settled(self, envelope: Envelope, attempt: int, ending: Ending) -> None:
+        if ending is None:
+            self._delivered(envelope)
+        elif isinstance(ending, Later):
+            log.info("delivery put off", sink=self.name, ivorn=envelope.event.ivorn, reason=str(ending))
+            # At least 1, or the filters would be asked again whether they want what they wanted before.
+            self._postpone(envelope.seq, max(1, attempt - 1), ending.seconds, ending.reason)
+        else:
+            self._failed(envelope, attempt, ending, counted=True)
+        self._feed.changed.unpark_all()
+
+    def _delivered(self, envelope: Envelope) -> None:
+        self._ledger.settle(envelope.seq)
+        log.debug("delivered", sink=self.name, ivorn=envelope.event.ivorn)
+        self._observers.tell("event_delivered", event=envelope.event, sink=self.name)
+
+    def _unanswerable(self, envelope: Envelope, error: FilterError) -> None:
+        tries = self._unanswered[envelope.seq] = self._unanswered.get(envelope.seq, 0) + 1
+        self._failed(envelope, tries, str(error), counted=False)
+        if tries > self._policy.retries:
+            del self._unanswered[envelope.seq]
+
+    def _failed(self, envelope: Envelope, tries: int, reason: str, *, counted: bool) -> None:
+        """Plan the next try, or give up; `counted` where the sink itself has tried, not only its filters."""
+        dead = tries > self._policy.retries
+        facts = {"sink": self.name, "ivorn": envelope.event.ivorn, "attempt": tries, "reason": reason}
+        attempts = tries if counted else 0
+        if dead:
+            log.error("delivery given up", **facts)
+            self._ledger.bury(Waiting(envelope.seq, attempts, due=0.0, reason=reason, dead=True))
+        else:
+            wait = min(self._policy.retry_wait * 2 ** (tries - 1), MAX_RETRY_WAIT) * random.uniform(0.8, 1.2)
+            log.warning("delivery failed", **facts, again_in=show_seconds(wait))
+            self._postpone(envelope.seq, attempts, wait, reason)
+        self._observers.tell(
+            "delivery_failed", event=envelope.event, sink=self.name, reason=reason, attempt=tries, dead=dead
+        )
+
+    def _postpone(self, seq: int, attempts: int, wait: float, reason: str) -> None:
+        """Let a delivery be made in `wait` seconds."""
+        self._ledger.postpone(Waiting(seq, attempts, due=time.time() + wait, reason=reason, dead=False))
+        self._feed.changed.unpark_all()

@@ -1,0 +1,128 @@
+"""Handlers at work: each takes from its sink, handles, and says what came of it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+
+import structlog
+import trio
+
+from voeflow._answers import PLUGIN_FAULTS, describe
+from voeflow._errors import Later, StartError
+from voeflow._event import Event
+from voeflow._node_api import Delivery
+from voeflow._quantities import show_seconds
+from voeflow._sink import Sink
+from voeflow._tables import HandlerTable
+
+log = structlog.get_logger()
+
+#: How long a plugin may take to get ready, in seconds.
+START_TIMEOUT = 60.0
+
+#: A handler that works on one event longer than this is named in the log, and again each time it has
+#: taken as long again, in seconds.
+LONG = 60.0
+
+
+async def start_handler(table: HandlerTable) -> None:
+    """Call the handler's `start()`, if it has one.
+
+    Raises:
+        StartError: it raised, or took too long.
+    """
+    start = getattr(table.instance, "start", None)
+    if start is None:
+        return
+    where = f"handlers.{table.name}"
+    try:
+        with trio.fail_after(START_TIMEOUT):
+            if inspect.iscoroutinefunction(start):
+                await start()
+            else:
+                await trio.to_thread.run_sync(start, abandon_on_cancel=True)
+    except trio.TooSlowError:
+        raise StartError(where, f"{_of(table)} was not ready within {START_TIMEOUT:g} s") from None
+    except PLUGIN_FAULTS as error:
+        raise StartError(where, why_not_started(_of(table), error)) from error
+
+
+def why_not_started(plugin: str, error: BaseException) -> str:
+    """Say why a plugin cannot start: the reason alone where it speaks for itself, else whose fault it is."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.strerror}: {os.fsdecode(error.filename)}"
+    if isinstance(error, ValueError | OSError) and str(error):
+        return str(error)
+    return f"{plugin} raised {describe(error)}"
+
+
+async def run_handler(table: HandlerTable, sink: Sink) -> None:
+    """Handle what `sink` gives, as many at once as the table says, until cancelled."""
+    handle = table.instance.handle
+    with_delivery = _wants_delivery(handle)
+    limiter = trio.CapacityLimiter(table.concurrency)
+
+    async def call(delivery: Delivery) -> None:
+        arguments: tuple[Event] | tuple[Event, Delivery] = (
+            (delivery.event, delivery) if with_delivery else (delivery.event,)
+        )
+        if inspect.iscoroutinefunction(handle):
+            await handle(*arguments)
+        else:
+            # Abandoned when the node stops: what was not settled then is handed over again after the start.
+            await trio.to_thread.run_sync(
+                functools.partial(handle, *arguments), abandon_on_cancel=True, limiter=limiter
+            )
+
+    async def work() -> None:
+        while True:
+            for delivery in await sink.take(1):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_watch, table, delivery)
+                    await _settle(table, delivery, call)
+                    nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(table.concurrency):
+            nursery.start_soon(work)
+
+
+async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None:
+    assert callable(call)
+    try:
+        await call(delivery)
+    except Later as later:
+        delivery.later(later.seconds, later.reason)
+    except PLUGIN_FAULTS as error:
+        log.debug("handler raised", handler=table.name, exc_info=error)
+        delivery.failed(f"{_of(table)} raised {describe(error)}")
+    else:
+        delivery.done()
+
+
+async def _watch(table: HandlerTable, delivery: Delivery) -> None:
+    """Name a handler that takes long: it cannot be stopped, but it is not a riddle."""
+    taken = 0.0
+    while True:
+        await trio.sleep(max(LONG, taken))
+        taken = taken + max(LONG, taken)
+        log.warning(
+            "handler still at work",
+            handler=table.name,
+            ivorn=delivery.event.ivorn,
+            since=show_seconds(taken),
+            plugin=_of(table),
+        )
+
+
+def _wants_delivery(handle: object) -> bool:
+    """Whether `handle` takes the delivery beside the event."""
+    assert callable(handle)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional for p in inspect.signature(handle).parameters.values()) > 1
+
+
+def _of(table: HandlerTable) -> str:
+    return f"plugin {table.plugin.name} of {table.plugin.distribution}"
