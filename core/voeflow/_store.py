@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -240,15 +240,15 @@ class Store(StoreReader):
         Raises:
             StoreError: the store cannot be written; nothing was removed.
         """
-        with self._reading, explained(self.path, "read"):  # what takes long is looked up beside the writer
-            floor = _first_needed(self._reader)
-            old = self._reader.execute(
+        with explained(self.path, "read"), closing(self.connect()) as reader:  # what may last stops nobody
+            floor = _first_needed(reader)
+            old = reader.execute(
                 """SELECT seq FROM events WHERE received < ? AND seq < ?
                 AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)
                 ORDER BY received LIMIT ?""",
                 (received_before, floor, limit),
             ).fetchall()
-            refused = _refusals_to_remove(self._reader, received_before, limit)
+            refused = _refusals_to_remove(reader, received_before, limit)
         with self._transaction("NORMAL") as writer:
             removed = 0
             for (seq,) in old:  # again: a delivery may have begun to wait since
@@ -306,7 +306,8 @@ class Store(StoreReader):
             free = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
             pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
             if free > max(_PAGES_RELEASED, pages // 4):
-                self._writer.execute(f"PRAGMA incremental_vacuum({_PAGES_RELEASED})").fetchall()
+                # `execute` would stop this pragma after its first page.
+                self._writer.executescript(f"PRAGMA incremental_vacuum({_PAGES_RELEASED})")
 
 
 def _known(connection: sqlite3.Connection, digest: bytes) -> bool:

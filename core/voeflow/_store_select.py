@@ -1,0 +1,267 @@
+"""Looking into the event store: events by their facts, dead letters, refusals, one event's deliveries.
+
+A look may last long and its reader may dawdle, so it goes a page at a time over a connection of its own: it
+holds a few packets in memory, and neither keeps the node waiting nor its write-ahead log from being emptied.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Literal
+
+import attrs
+
+from ._store_format import explained
+from ._store_reader import COLUMNS, StoreReader, stored_event
+from ._store_records import Refusal, StoredEvent, StoredVerdict
+
+#: How much one page holds: it ends with the row that reaches either.
+_PAGE_ROWS, _PAGE_BYTES = 256, 2**20
+
+_REFUSAL_COLUMNS = "raw, reason, source, peer, received, ivorn"
+
+
+@attrs.frozen
+class Selection:
+    """Which events to look at; what is None does not matter.
+
+    Attributes:
+        role: the role, exactly.
+        author: the AuthorIVORN, where `*` stands for any number of any characters.
+        ivorn: the IVORN, where `*` stands for any number of any characters. Nothing else is special: `?`,
+            `#` and `[` are what an IVORN itself may contain.
+        since: received at or after this, in seconds since 1970, UTC.
+        until: received before this, in seconds since 1970, UTC.
+        sink: of dead letters, those of this sink.
+        limit: how many to give at most.
+    """
+
+    role: str | None = None
+    author: str | None = None
+    ivorn: str | None = None
+    since: float | None = None
+    until: float | None = None
+    sink: str | None = None
+    limit: int | None = None
+
+
+@attrs.frozen
+class DeadLetter:
+    """An event that could not be delivered to a sink, which has given it up.
+
+    Attributes:
+        event: the event.
+        sink: the sink's name.
+        attempts: how many failed.
+        given_up: when, in seconds since 1970, UTC.
+        reason: why the last attempt failed.
+    """
+
+    event: StoredEvent
+    sink: str
+    attempts: int
+    given_up: float
+    reason: str
+
+
+@attrs.frozen
+class DeliveryState:
+    """How far the delivery of one event to one sink is.
+
+    Attributes:
+        sink: the sink's name.
+        state: `done` (it was delivered, or the sink does not want it), `waiting` (it failed and is to be
+            tried again), `dead` (it was given up), or `to come`.
+        attempts: how many failed, where it waits or is dead.
+        due: when it is tried again, or when it was given up, in seconds since 1970, UTC; else None.
+        reason: why the last attempt failed, or empty.
+    """
+
+    sink: str
+    state: Literal["done", "waiting", "dead", "to come"]
+    attempts: int = 0
+    due: float | None = None
+    reason: str = ""
+
+
+def select(store: StoreReader, selection: Selection) -> Iterator[StoredEvent]:
+    """Give the selected events, newest first.
+
+    Raises:
+        StoreError: on iteration: the store cannot be read.
+    """
+    condition, values = _facts(selection, "events")
+    statement = f"""SELECT {COLUMNS} FROM events JOIN packets USING (seq)
+        WHERE seq < ? AND {condition} ORDER BY seq DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
+    for row in _pages(store, statement, values, key=(10,), limit=selection.limit):
+        yield stored_event(row)
+
+
+def select_dead(store: StoreReader, selection: Selection) -> Iterator[DeadLetter]:
+    """Give the dead letters of the selected events, newest event first.
+
+    Raises:
+        StoreError: on iteration: the store cannot be read.
+    """
+    condition, values = _facts(selection, "events")
+    if selection.sink is not None:
+        condition += " AND name = ?"
+        values.append(selection.sink)
+    statement = f"""SELECT {COLUMNS}, sink, name, attempts, due, reason
+        FROM deliveries JOIN events USING (seq) JOIN packets USING (seq) JOIN sinks ON sinks.id = sink
+        WHERE dead AND (deliveries.seq, sink) < (?, ?) AND {condition}
+        ORDER BY deliveries.seq DESC, sink DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
+    for row in _pages(store, statement, values, key=(10, 11), limit=selection.limit):
+        yield DeadLetter(stored_event(row[:11]), *row[12:])
+
+
+def select_refused(store: StoreReader, selection: Selection) -> Iterator[Refusal]:
+    """Give the packets refused, newest first.
+
+    A refusal has a time and perhaps an IVORN; who asks for a role or an author finds none.
+
+    Raises:
+        StoreError: on iteration: the store cannot be read.
+    """
+    terms, values = _common(selection, "refusals")
+    if selection.role is not None or selection.author is not None:
+        terms.append("false")
+    statement = f"""SELECT {_REFUSAL_COLUMNS}, id FROM refusals
+        WHERE id < ? AND {" AND ".join(terms)} ORDER BY id DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
+    for row in _pages(store, statement, values, key=(6,), limit=selection.limit):
+        yield Refusal(*row[:6])
+
+
+def find(store: StoreReader, ivorn: str, limit: int = 100) -> list[StoredEvent]:
+    """Give the events of one IVORN, newest first: it may come in several forms, as 1.1 and 2.0.
+
+    Args:
+        store: where to look.
+        ivorn: exactly; `*` is not special here.
+        limit: how many to give at most.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    statement = f"""SELECT {COLUMNS} FROM events JOIN packets USING (seq)
+        WHERE seq < ? AND ivorn = ? ORDER BY seq DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
+    return [stored_event(row) for row in _pages(store, statement, [ivorn], key=(10,), limit=limit)]
+
+
+def deliveries_of(store: StoreReader, seq: int) -> list[DeliveryState]:
+    """Say for each sink in use how far the delivery of one event is, by the sinks' names.
+
+    A sink that was added to the pipeline after the event came in is left out: the event is not its business.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with explained(store.path, "read"), closing(store.connect()) as connection:
+        rows = connection.execute(
+            """SELECT name, cursor, attempts, due, reason, dead FROM sinks
+            LEFT JOIN deliveries ON deliveries.sink = sinks.id AND deliveries.seq = ?
+            WHERE active AND (first <= ? OR dead IS NOT NULL) ORDER BY name""",
+            (seq, seq),
+        ).fetchall()
+    return [_delivery_state(seq, *row) for row in rows]
+
+
+def verdicts_of(store: StoreReader, seq: int) -> list[StoredVerdict]:
+    """Give what filters said about one event, by the filters' names.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with explained(store.path, "read"), closing(store.connect()) as connection:
+        rows = connection.execute(
+            "SELECT filter, holds, reason FROM verdicts WHERE seq = ? ORDER BY filter", (seq,)
+        ).fetchall()
+    return [StoredVerdict(seq, name, bool(holds), reason) for name, holds, reason in rows]
+
+
+def _delivery_state(
+    seq: int, sink: str, cursor: int, attempts: int, due: float, reason: str, dead: int | None
+) -> DeliveryState:
+    if dead is not None:
+        return DeliveryState(sink, "dead" if dead else "waiting", attempts, due, reason)
+    return DeliveryState(sink, "done" if seq <= cursor else "to come")
+
+
+def _facts(selection: Selection, table: str) -> tuple[str, list[Any]]:
+    """Give the condition, in SQL, that the facts of an event in `table` meet, and its values."""
+    terms, values = _common(selection, table)
+    if selection.role is not None:
+        terms.append("role = ?")
+        values.append(selection.role)
+    if selection.author is not None:
+        terms.append("author GLOB ?")
+        values.append(_glob(selection.author))
+    return " AND ".join(terms), values
+
+
+def _common(selection: Selection, table: str) -> tuple[list[str], list[Any]]:
+    # The plus keeps SQLite from walking these columns' indexes: it would have to sort all it finds there, for
+    # every page again, where walking back through the log stops when the page is full.
+    terms: list[str] = ["true"]
+    values: list[Any] = []
+    if selection.since is not None:
+        terms.append(f"+{table}.received >= ?")
+        values.append(selection.since)
+    if selection.until is not None:
+        terms.append(f"+{table}.received < ?")
+        values.append(selection.until)
+    if selection.ivorn is not None:
+        terms.append(f"+{table}.ivorn GLOB ?")
+        values.append(_glob(selection.ivorn))
+    return terms, values
+
+
+def _glob(pattern: str) -> str:
+    """Give a pattern in which `*` alone is special as a GLOB pattern of SQLite."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")
+
+
+def _pages(
+    store: StoreReader, statement: str, values: list[Any], *, key: tuple[int, ...], limit: int | None
+) -> Iterator[sqlite3.Row | tuple[Any, ...]]:
+    """Give the rows of `statement`, whose first parameters are the key to go on from, downwards.
+
+    Args:
+        store: where to look.
+        statement: one page; its rows are ordered by the key, falling.
+        values: its other parameters.
+        key: which columns of a row make the key.
+        limit: how many rows to give at most, or None.
+    """
+    after: tuple[int, ...] = (2**63 - 1,) * len(key)
+    given = 0
+    with closing(store.connect()) as connection:
+        while True:
+            with explained(store.path, "read"):
+                page, ended = _page(connection, statement, (*after, *values))
+            for row in page:
+                if given == limit:
+                    return
+                yield row
+                given += 1
+            if ended:
+                return
+            after = tuple(page[-1][column] for column in key)
+
+
+def _page(
+    connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Give one page and whether it is the last."""
+    page: list[tuple[Any, ...]] = []
+    size = 0
+    rows = connection.execute(statement, values)
+    for row in rows:
+        page.append(row)
+        size += sum(len(value) for value in row if isinstance(value, bytes))
+        if size >= _PAGE_BYTES:
+            break
+    rows.close()
+    return page, size < _PAGE_BYTES and len(page) < _PAGE_ROWS

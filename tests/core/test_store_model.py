@@ -1,0 +1,122 @@
+"""The store against a model of it in dicts, under any order of calls."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import attrs
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from support.stored import new_event
+from voeflow._store import NewEvent, Progress, SinkState, Store, Waiting
+
+SINKS = ("mail", "save", "spawn")
+
+
+@attrs.define
+class ModelSink:
+    cursor: int
+    waiting: dict[int, Waiting] = attrs.field(factory=dict)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp(prefix="voeflow-"))
+        self.path = self.directory / "voeflow.db"
+        self.store = Store.open(self.path)
+        self.events: dict[int, NewEvent] = {}
+        self.last = 0
+        self.sinks: dict[str, ModelSink] = {}
+        self.active: tuple[str, ...] = ()
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.directory)
+
+    @rule(
+        numbers=st.lists(st.integers(0, 30), max_size=6),
+        age=st.integers(0, 10),
+    )
+    def append(self, numbers: list[int], age: int) -> None:
+        events = [new_event(number, received=1000.0 - age) for number in numbers]
+        seqs = self.store.append(events)
+        for event, seq in zip(events, seqs, strict=True):
+            if event.digest in {known.digest for known in self.events.values()}:
+                assert seq is None
+            else:
+                assert seq is not None
+                assert seq > self.last
+                self.last = seq
+                self.events[seq] = event
+
+    @rule(data=st.data())
+    def progress(self, data: st.DataObject) -> None:
+        reports = []
+        for name in self.active:
+            sink = self.sinks[name]
+            cursor = data.draw(st.integers(sink.cursor, self.last))
+            failed = data.draw(st.lists(st.integers(1, cursor), max_size=3, unique=True)) if cursor else []
+            waiting = [Waiting(n, 1, 2000.0, "refused", dead=data.draw(st.booleans())) for n in failed]
+            settled = [n for n in sink.waiting if n not in failed and data.draw(st.booleans())]
+            reports.append(Progress(name, cursor, waiting, settled))
+            sink.cursor = cursor
+            sink.waiting.update((row.seq, row) for row in waiting if row.seq in self.events)
+            for n in settled:
+                del sink.waiting[n]
+        self.store.save_progress(reports)
+
+    @rule(age=st.integers(0, 10), limit=st.integers(1, 5))
+    def prune(self, age: int, limit: int) -> None:
+        before = 1000.0 - age
+        free = {seq for seq, event in self.events.items() if event.received < before and not self.owed(seq)}
+        assert self.store.prune(before, limit) == min(limit, len(free))
+        left = {event.seq for event in self.store.read(0, 1000, 2**30)}
+        removed = set(self.events) - left
+        assert removed <= free
+        assert len(removed) == min(limit, len(free))
+        oldest_left = min((self.events[seq].received for seq in free - removed), default=before)
+        assert all(self.events[seq].received <= oldest_left for seq in removed)
+        for seq in removed:
+            del self.events[seq]
+            for sink in self.sinks.values():
+                sink.waiting.pop(seq, None)
+
+    @rule(names=st.sets(st.sampled_from(SINKS)), reopened=st.booleans())
+    def open_sinks(self, names: set[str], reopened: bool) -> None:
+        if reopened:
+            self.store.close()
+            self.store = Store.open(self.path)
+        states = self.store.open_sinks(sorted(names))
+        self.active = tuple(sorted(names))
+        oldest = min(self.events, default=self.last + 1)
+        for name in names:
+            sink = self.sinks.setdefault(name, ModelSink(self.last))
+            sink.cursor = max(sink.cursor, oldest - 1)
+        assert states == {name: self.state_of(name) for name in names}
+
+    @invariant()
+    def the_log_is_as_the_model_has_it(self) -> None:
+        stored = self.store.read(0, 1000, 2**30)
+        assert [(event.seq, event.digest) for event in stored] == [
+            (seq, event.digest) for seq, event in sorted(self.events.items())
+        ]
+        assert self.store.last_seq() == self.last
+
+    def owed(self, seq: int) -> bool:
+        return any(
+            seq > sink.cursor or (seq in sink.waiting and not sink.waiting[seq].dead)
+            for sink in (self.sinks[name] for name in self.active)
+        )
+
+    def state_of(self, name: str) -> SinkState:
+        sink = self.sinks[name]
+        return SinkState(sink.cursor, [row for _, row in sorted(sink.waiting.items()) if not row.dead])
+
+
+TestStoreAgainstModel = StoreMachine.TestCase
+TestStoreAgainstModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
