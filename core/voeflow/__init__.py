@@ -5,14 +5,63 @@ The names below are public; a plugin uses these and no others.
 
 from __future__ import annotations
 
-from voeflow._errors import Mistake, PipelineError, PluginError
+from voeflow._errors import (
+    EventError,
+    FilterError,
+    Later,
+    Mistake,
+    PipelineError,
+    PluginError,
+    StartError,
+    StoreError,
+    VoeflowError,
+)
+from voeflow._event import Event
+from voeflow._grammar import Defect
 from voeflow._hookspecs import hookimpl
+from voeflow._ivoid import Ivoid, parse_ivoid
+from voeflow._node_api import Delivery, Node, Submission, Validation
+from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds, show_seconds
 from voeflow._secret import Secret
+from voeflow._text import printable
+from voeflow._verdict import Verdict
+from voeflow._what import Citation, Group, Param, Params
+from voeflow._wherewhen import Position
+from voeflow._xml import parse_xml
+from voeflow._xpath import XPath
 
 __all__ = [
+    "Bytes",
+    "Citation",
+    "Defect",
+    "Delivery",
+    "Event",
+    "EventError",
+    "FilterError",
+    "Group",
+    "Ivoid",
+    "Later",
     "Mistake",
+    "Node",
+    "Param",
+    "Params",
     "PipelineError",
     "PluginError",
+    "Position",
     "Secret",
+    "Seconds",
+    "StartError",
+    "StoreError",
+    "Submission",
+    "Validation",
+    "Verdict",
+    "VoeflowError",
+    "XPath",
     "hookimpl",
+    "parse_bytes",
+    "parse_ivoid",
+    "parse_seconds",
+    "parse_xml",
+    "printable",
+    "show_seconds",
 ]
