@@ -16,7 +16,7 @@ from voeflow._errors import (
     StoreError,
     VoeflowError,
 )
-from voeflow._event import Event
+from voeflow._event import Citation, Event
 from voeflow._grammar import Defect
 from voeflow._hookspecs import hookimpl
 from voeflow._ivoid import Ivoid, parse_ivoid
@@ -25,7 +25,7 @@ from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds, show
 from voeflow._secret import Secret
 from voeflow._text import printable
 from voeflow._verdict import Verdict
-from voeflow._what import Citation, Group, Param, Params
+from voeflow._what import Group, Param, Params
 from voeflow._wherewhen import Position
 from voeflow._xml import parse_xml
 from voeflow._xpath import XPath
