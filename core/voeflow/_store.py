@@ -1,7 +1,8 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
-Four modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_select` (looking
-into it) and `_store_format` (its tables). All methods block; the node calls them from worker threads.
+Five modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_prune` (letting go),
+`_store_select` (looking into it) and `_store_format` (its tables). All methods block; the node calls them from
+worker threads.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Literal, Self
 
 import attrs
 
-from ._errors import StoreError
-from ._store_format import (
+from voeflow._errors import StoreError
+from voeflow._store_format import (
     check,
     connect_to_read,
     connect_to_write,
@@ -25,9 +26,10 @@ from ._store_format import (
     migrate,
     transaction,
 )
-from ._store_lock import acquire, release
-from ._store_reader import StoreReader, last_seq
-from ._store_records import NewEvent, Progress, Refusal, SinkState, StoredEvent, StoredVerdict, Waiting
+from voeflow._store_lock import acquire, release
+from voeflow._store_prune import look_up, release_pages, remove
+from voeflow._store_reader import StoreReader, last_seq
+from voeflow._store_records import NewEvent, Progress, Refusal, SinkState, StoredEvent, StoredVerdict, Waiting
 
 __all__ = [
     "NewEvent",
@@ -40,15 +42,6 @@ __all__ = [
     "StoredVerdict",
     "Waiting",
 ]
-
-#: How many bytes of refused packets are kept; a peer that sends rubbish for a month must not fill the disk.
-#: Each counts `_REFUSAL_OVERHEAD` bytes more than its packet, so that this bounds their number too.
-REFUSALS_KEPT = 64 * 2**20
-_REFUSAL_OVERHEAD = 1024
-
-#: How many pages one step of pruning gives back to the file system, once a quarter of the file is free.
-#: Below that, free pages are kept for the events to come.
-_PAGES_RELEASED = 1024
 
 
 @attrs.define(eq=False)
@@ -227,7 +220,7 @@ class Store(StoreReader):
         """Remove the oldest events that nobody needs any more, with all that belongs to them.
 
         An event stays while a sink that is in use has still to take it or to try it again. Dead letters go
-        with their event. Old refusals go too, and the oldest of what is more than `REFUSALS_KEPT`.
+        with their event. Old refusals go too, and the oldest of what is more than 64 MiB of them.
 
         Args:
             received_before: remove what came in before this, in seconds since 1970, UTC.
@@ -235,35 +228,17 @@ class Store(StoreReader):
                 hundred take some milliseconds.
 
         Returns:
-            How many events were removed; call again while this is `limit`.
+            How many events and refusals were removed; call again until this is 0.
 
         Raises:
             StoreError: the store cannot be written; nothing was removed.
         """
-        with explained(self.path, "read"), closing(self.connect()) as reader:  # what may last stops nobody
-            floor = _first_needed(reader)
-            old = reader.execute(
-                """SELECT seq FROM events WHERE received < ? AND seq < ?
-                AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)
-                ORDER BY received LIMIT ?""",
-                (received_before, floor, limit),
-            ).fetchall()
-            refused = _refusals_to_remove(reader, received_before, limit)
+        with explained(self.path, "read"), closing(self.connect()) as reader:
+            prunable = look_up(reader, received_before, limit)
         with self._transaction("NORMAL") as writer:
-            removed = 0
-            for (seq,) in old:  # again: a delivery may have begun to wait since
-                found = writer.execute(
-                    """DELETE FROM events WHERE seq = ?
-                    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)""",
-                    (seq,),
-                ).rowcount
-                if found:
-                    removed += 1
-                    writer.execute("DELETE FROM packets WHERE seq = ?", (seq,))
-                    writer.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
-                    writer.execute("DELETE FROM verdicts WHERE seq = ?", (seq,))
-            writer.executemany("DELETE FROM refusals WHERE id = ?", refused)
-        self._release_pages()
+            removed = remove(writer, prunable)
+        with self._writing, explained(self.path, "write to"):
+            release_pages(self._writer)
         return removed
 
     @contextmanager
@@ -301,34 +276,6 @@ class Store(StoreReader):
             [(v.seq, v.filter, v.holds, v.reason, v.seq) for v in verdicts],
         )
 
-    def _release_pages(self) -> None:
-        with self._writing, explained(self.path, "write to"):
-            free = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
-            pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
-            if free > max(_PAGES_RELEASED, pages // 4):
-                # `execute` would stop this pragma after its first page.
-                self._writer.executescript(f"PRAGMA incremental_vacuum({_PAGES_RELEASED})")
-
 
 def _known(connection: sqlite3.Connection, digest: bytes) -> bool:
     return connection.execute("SELECT 1 FROM events WHERE digest = ?", (digest,)).fetchone() is not None
-
-
-def _first_needed(connection: sqlite3.Connection) -> int:
-    """Give the first position that a sink in use has still to take."""
-    cursor = connection.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone()[0]
-    return (last_seq(connection) if cursor is None else cursor) + 1
-
-
-def _refusals_to_remove(
-    connection: sqlite3.Connection, received_before: float, limit: int
-) -> list[tuple[int]]:
-    beyond = connection.execute(
-        """SELECT max(id) FROM (SELECT id, sum(length(raw) + ?) OVER (ORDER BY id DESC) AS held FROM refusals)
-        WHERE held > ?""",
-        (_REFUSAL_OVERHEAD, REFUSALS_KEPT),
-    ).fetchone()[0]
-    return connection.execute(
-        "SELECT id FROM refusals WHERE id <= ? OR received < ? ORDER BY id LIMIT ?",
-        (beyond or 0, received_before, limit),
-    ).fetchall()

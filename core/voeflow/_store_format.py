@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ._errors import StoreError
-from ._store_lock import PRIVATE, cannot_make
+from voeflow._errors import StoreError
+from voeflow._store_lock import PRIVATE, cannot_make
 
 #: `VOEF`: says in the file's header that it is ours (SQLite file format, section 1.3.16).
 APPLICATION_ID = 0x564F4546

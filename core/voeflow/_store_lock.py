@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from ._errors import StoreError
+from voeflow._errors import StoreError
 
 #: The mode of every file of a store: its owner's, and its group's to read. Packets may be proprietary.
 PRIVATE = 0o640

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import attrs
 
-from ._errors import StoreError
-from ._store_format import STEPS, connect_to_read, explained, format_of
-from ._store_records import StoredEvent
+from voeflow._errors import StoreError
+from voeflow._store_format import STEPS, connect_to_read, explained, format_of
+from voeflow._store_records import StoredEvent
 
 #: The columns of a `StoredEvent`, in the order of its fields.
 COLUMNS = "digest, raw, ivorn, role, version, author, date, received, source, valid, seq"

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import attrs
 
-from ._store_format import explained
-from ._store_reader import COLUMNS, StoreReader, stored_event
-from ._store_records import Refusal, StoredEvent, StoredVerdict
+from voeflow._store_format import explained
+from voeflow._store_reader import COLUMNS, StoreReader, stored_event
+from voeflow._store_records import Refusal, StoredEvent, StoredVerdict
 
 #: How much one page holds: it ends with the row that reaches either.
 _PAGE_ROWS, _PAGE_BYTES = 256, 2**20

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,10 @@ import attrs
 import pytest
 
 from support.stored import new_event
-from voeflow import _store
+from voeflow import _store, _store_prune
 from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, Refusal, SinkState, Store, StoredEvent, StoredVerdict, Waiting
+from voeflow._store_prune import Prunable, look_up
 from voeflow._store_select import Selection, deliveries_of, select_refused, verdicts_of
 
 
@@ -260,12 +262,13 @@ def test_a_delivery_that_fails_after_its_event_was_pruned_leaves_no_row(store: S
 
 def test_old_refusals_are_pruned(store: Store) -> None:
     store.append([], [refusal(b"old", 1000.0), refusal(b"older", 500.0), refusal(b"new", 3000.0)])
+    assert store.prune(2000.0, 10) == 2
     assert store.prune(2000.0, 10) == 0
     assert [found.raw for found in select_refused(store, Selection())] == [b"new"]
 
 
 def test_refusals_take_a_bounded_share_of_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_store, "REFUSALS_KEPT", 10 * 2048)
+    monkeypatch.setattr(_store_prune, "REFUSALS_KEPT", 10 * 2048)
     store.append([], [refusal(b"%4d" % number * 256, 3000.0) for number in range(30)])
     store.prune(2000.0, 100)
     kept = [found.raw[:4] for found in select_refused(store, Selection())]
@@ -287,12 +290,12 @@ def test_pruning_keeps_an_event_for_which_a_delivery_began_to_wait_meanwhile(
 ) -> None:
     store.open_sinks(["mail"])
     store.append([new_event(1), new_event(2)], progress=[Progress("mail", 2)])
-    look_up = _store._refusals_to_remove
 
-    def then_fail(*args: object) -> list[tuple[int]]:
+    def then_fail(connection: sqlite3.Connection, received_before: float, limit: int) -> Prunable:
+        found = look_up(connection, received_before, limit)
         store.save_progress([Progress("mail", 2, [Waiting(1, 1, 2000.0, "handed over again")])])
-        return look_up(*args)  # type: ignore[arg-type]  # handed on as it came
+        return found
 
-    monkeypatch.setattr(_store, "_refusals_to_remove", then_fail)
+    monkeypatch.setattr(_store, "look_up", then_fail)
     assert store.prune(2000.0, 10) == 1
     assert [event.seq for event in everything(store)] == [1]

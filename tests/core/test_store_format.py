@@ -4,6 +4,7 @@ import os
 import random
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -223,8 +224,8 @@ def test_a_reader_sees_what_a_running_node_stores(path: Path) -> None:
 def test_a_reader_cannot_write(path: Path) -> None:
     Store.open(path).close()
     reader = StoreReader.open(path)
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        reader.connect().execute("DELETE FROM events")
+    with closing(reader.connect()) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM events")
     reader.close()
 
 

@@ -1,0 +1,93 @@
+"""Pruning the event store: what may go is looked up beside the writer, then removed in one short step."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import attrs
+
+from voeflow._store_reader import last_seq
+
+#: How many bytes of refused packets are kept; a peer that sends rubbish for a month must not fill the disk.
+#: Each counts `_REFUSAL_OVERHEAD` bytes more than its packet, so that this bounds their number too.
+REFUSALS_KEPT = 64 * 2**20
+_REFUSAL_OVERHEAD = 1024
+
+#: How many pages one step gives back to the file system, once a quarter of the file is free. Below that, free
+#: pages are kept for the events to come.
+_PAGES_RELEASED = 1024
+
+
+@attrs.frozen
+class Prunable:
+    """What may be removed.
+
+    Attributes:
+        events: positions in the log.
+        refusals: their row numbers.
+    """
+
+    events: Sequence[int]
+    refusals: Sequence[int]
+
+
+def look_up(connection: sqlite3.Connection, received_before: float, limit: int) -> Prunable:
+    """Find the oldest events that nobody needs any more, and refusals that are old or too many.
+
+    Args:
+        connection: one for reading; this may take a while where much is old and still owed to a sink.
+        received_before: what came in before this is old, in seconds since 1970, UTC.
+        limit: how many of each to give at most.
+    """
+    cursor = connection.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone()[0]
+    taken = last_seq(connection) if cursor is None else cursor
+    events = connection.execute(
+        """SELECT seq FROM events WHERE received < ? AND seq <= ?
+        AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)
+        ORDER BY received LIMIT ?""",
+        (received_before, taken, limit),
+    )
+    beyond = connection.execute(
+        """SELECT max(id) FROM (SELECT id, sum(length(raw) + ?) OVER (ORDER BY id DESC) AS held FROM refusals)
+        WHERE held > ?""",
+        (_REFUSAL_OVERHEAD, REFUSALS_KEPT),
+    ).fetchone()[0]
+    refusals = connection.execute(
+        "SELECT id FROM refusals WHERE id <= ? OR received < ? ORDER BY id LIMIT ?",
+        (beyond or 0, received_before, limit),
+    )
+    return Prunable([seq for (seq,) in events], [row for (row,) in refusals])
+
+
+def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
+    """Remove what `look_up` found, within a transaction of the caller's.
+
+    An event for which a delivery has begun to wait in between stays.
+
+    Returns:
+        How many events and refusals were removed.
+    """
+    removed = 0
+    for seq in prunable.events:
+        found = connection.execute(
+            """DELETE FROM events WHERE seq = ?
+            AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)""",
+            (seq,),
+        )
+        if found.rowcount:
+            removed += 1
+            connection.execute("DELETE FROM packets WHERE seq = ?", (seq,))
+            connection.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
+            connection.execute("DELETE FROM verdicts WHERE seq = ?", (seq,))
+    connection.executemany("DELETE FROM refusals WHERE id = ?", [(row,) for row in prunable.refusals])
+    return removed + len(prunable.refusals)
+
+
+def release_pages(connection: sqlite3.Connection) -> None:
+    """Give some of the file back to the file system, if much of it is free; outside any transaction."""
+    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    if free > max(_PAGES_RELEASED, pages // 4):
+        # `execute` would stop this pragma after its first page.
+        connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_RELEASED})")
