@@ -15,6 +15,7 @@ from cattrs.errors import StructureHandlerNotFoundError
 from voeflow._errors import Mistake
 from voeflow._names import nearest
 from voeflow._quantities import Bytes, Seconds, show_seconds
+from voeflow._secret import Secret
 from voeflow._shown import show_type, show_value
 from voeflow._text import printable
 from voeflow._values import Fault, UnfitError, faults_of, resolved, value_converter
@@ -245,6 +246,8 @@ def _default_text(field: _Field, type_: Any) -> str | None:
 def _shown_default(default: Any, type_: Any) -> str:
     if default is None:
         return "none"
+    if isinstance(default, Secret) and not default:
+        return '""'
     if Seconds in (type_, *typing.get_args(type_)) and isinstance(default, int | float):
         return f'"{show_seconds(default)}"'
     if Bytes in (type_, *typing.get_args(type_)) and isinstance(default, int):
