@@ -1,0 +1,247 @@
+"""The event: one VOEvent packet, its bytes as received, and what is read from them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from datetime import UTC, datetime
+
+import attrs
+from lxml import etree
+
+from voeflow._element import element_bytes
+from voeflow._errors import EventError
+from voeflow._grammar import Defect, defects
+from voeflow._ivoid import Ivoid, parse_ivoid
+from voeflow._text import printable
+from voeflow._utc import parse_utc
+from voeflow._what import Group, Params, read_groups, read_params
+from voeflow._wherewhen import Position, WhereWhen, read_where_when
+from voeflow._xml import MAX_BYTES, child, children, local_name, parse_xml, text_of
+from voeflow._xpath import XPath, XPathResult
+
+#: The greatest length of an IVORN in characters. Those in use are below 200; URIs of up to 2000 pass
+#: everywhere.
+MAX_IVORN = 2000
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_VERSION_OF_NAMESPACE = re.compile(r"/v(\d+\.\d+)\}")
+
+
+@attrs.frozen
+class Citation:
+    """An earlier event that a packet refers to (`Citations/EventIVORN`; VOEvent 2.0, section 3.7).
+
+    Attributes:
+        ivorn: the cited event's IVORN, as written.
+        kind: `EventIVORN/@cite`: `followup`, `supersedes` or `retraction`; otherwise as written, or empty.
+    """
+
+    ivorn: str
+    kind: str
+
+
+@attrs.frozen(eq=False, repr=False)
+class Event:
+    """One VOEvent packet. Made by `Event.parse`; never changed afterwards; may be used from several threads.
+
+    Nothing in it is true, short, printable or on one line because it came as an event: show text of it
+    through `voeflow.printable`. What is not listed as an argument here is read when first asked for, and
+    kept.
+
+    Attributes:
+        raw: the packet exactly as received.
+        source: the name of the transport's table that it came in through, or empty.
+        received: when, in UTC.
+        ivorn: `VOEvent/@ivorn` (VOEvent 2.0, section 3.1.1). It begins with `ivo://` in some case, has no
+            control characters and at most `MAX_IVORN` characters, and is not checked further: streams in use
+            break the rules of IVOA Identifiers 2.0, and are kept and passed on. `ivoid` has it by those
+            rules.
+        role: `VOEvent/@role` (section 3.1.2): `observation`, which it also is where it is missing,
+            `prediction`, `utility`, `test`; another is kept as written.
+        version: `VOEvent/@version` (section 3.1.3), as `2.0`; where it is missing, the version that the
+            namespace names; else empty.
+        author: `Who/AuthorIVORN` (section 3.2.1), or None.
+    """
+
+    raw: bytes
+    source: str
+    received: datetime
+    ivorn: str
+    role: str
+    version: str
+    author: str | None
+    _root: etree._Element
+
+    @classmethod
+    def parse(
+        cls, raw: bytes, *, source: str = "", received: datetime | None = None, max_bytes: int = MAX_BYTES
+    ) -> Event:
+        """Read a packet of VOEvent 1.1, 2.0 or 2.1. Its grammar is not checked here (see `defects`).
+
+        Args:
+            raw: the packet.
+            source: the name of the transport's table that it came in through.
+            received: when it came, with a time zone; now if left out.
+            max_bytes: the greatest length of a packet.
+
+        Returns:
+            The event.
+
+        Raises:
+            EventError: it is no XML, has a DOCTYPE, its root is no `VOEvent`, or it has no IVORN to know it
+                by.
+        """
+        root = parse_xml(raw, max_bytes=max_bytes)
+        name = local_name(root)
+        if name != "VOEvent":
+            raise EventError(
+                f"no VOEvent: the root element is {printable(name, 40)}, expected VOEvent",
+                line=root.sourceline,
+            )
+        ivorn = root.get("ivorn")
+        if problem := _problem_with(ivorn):
+            raise EventError(problem, line=root.sourceline)
+        assert ivorn is not None
+        return cls(
+            raw=raw,
+            source=source,
+            received=datetime.now(UTC) if received is None else received.astimezone(UTC),
+            ivorn=ivorn,
+            role=root.get("role", "observation"),
+            version=root.get("version") or _version_of_namespace(str(root.tag)),
+            author=text_of(child(root, "Who", "AuthorIVORN")) or None,
+            root=root,
+        )
+
+    @functools.cached_property
+    def ivoid(self) -> Ivoid | None:
+        """The IVORN in its parts, or None where it breaks the rules of IVOA Identifiers 2.0."""
+        try:
+            return parse_ivoid(self.ivorn)
+        except ValueError:
+            return None
+
+    @functools.cached_property
+    def element(self) -> bytes:
+        """The `VOEvent` element from its first `<` to its last `>`, in the packet's own encoding.
+
+        Two packets with the same element are the same message (VTP 2.0, section 8).
+        """
+        return element_bytes(self.raw, followed=self._root.getnext() is not None)
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of `element`, 32 bytes: what an event is known by when copies of it come in."""
+        return hashlib.sha256(self.element).digest()
+
+    @functools.cached_property
+    def date(self) -> datetime | None:
+        """When the author made the packet, in UTC; None where that is not readable.
+
+        `Who/Date` (VOEvent 2.0, section 3.2.2).
+        """
+        return parse_utc(text_of(child(self._root, "Who", "Date")))
+
+    @functools.cached_property
+    def description(self) -> str | None:
+        """The text of the packet's own `Description` (VOEvent 2.0, section 3.8), or None."""
+        return text_of(child(self._root, "Description")) or None
+
+    @functools.cached_property
+    def citations(self) -> tuple[Citation, ...]:
+        """The events that the packet refers to (VOEvent 2.0, section 3.7), in its order."""
+        return tuple(
+            Citation(text_of(element), element.get("cite", ""))
+            for element in children(child(self._root, "Citations"), "EventIVORN")
+        )
+
+    @functools.cached_property
+    def params(self) -> Params:
+        """The `Param`s directly in `What` (VOEvent 2.0, section 3.3.1); those in groups are in `groups`."""
+        return read_params(child(self._root, "What"))
+
+    @functools.cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The `Group`s of `What` (VOEvent 2.0, section 3.3.2)."""
+        return read_groups(child(self._root, "What"))
+
+    @property
+    def position(self) -> Position | None:
+        """Where in the sky it is, in degrees; None where there is no readable equatorial position.
+
+        `WhereWhen//Position2D` (VOEvent 2.0, section 3.4). Right ascension 0 and declination 0 with no error
+        radius is how several streams write that there is no position.
+        """
+        return self._where_when.position
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was observed, or is to be, in UTC; None where that is unknown.
+
+        `WhereWhen//Time` (VOEvent 2.0, section 3.4); where 2.1 gives an interval, its start. Times in TT,
+        TDB, TAI and GPS are converted. A time at the Solar System's barycentre remains one: light takes up to
+        8.3 minutes from there.
+        """
+        return self._where_when.time
+
+    @functools.cached_property
+    def defects(self) -> tuple[Defect, ...]:
+        """What breaks the grammar of the packet's own version; empty where nothing does."""
+        return defects(self._root)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the packet keeps to the grammar of its own version."""
+        return not self.defects
+
+    def xpath(self, expression: str | XPath) -> XPathResult:
+        """Evaluate XPath 1.0 on the packet, with the `VOEvent` element as context (see `XPath`).
+
+        Args:
+            expression: the question; keep an `XPath` where it is asked of many events.
+
+        Returns:
+            A list for a node-set, of elements, or of text for attributes and text nodes; a float, a str or a
+            bool. The elements are the event's own: look, do not change.
+
+        Raises:
+            ValueError: `expression` is no XPath 1.0 that can be used.
+        """
+        question = _compiled(expression) if isinstance(expression, str) else expression
+        return question.evaluate(self._root)
+
+    def __repr__(self) -> str:
+        via = f" from {printable(self.source, 40)}" if self.source else ""
+        return f"<Event {printable(self.ivorn, 120)} {printable(self.role, 20)} {len(self.raw)} bytes{via}>"
+
+    @functools.cached_property
+    def _where_when(self) -> WhereWhen:
+        return read_where_when(self._root)
+
+
+#: Plugins ask the same few questions of every event, often as text.
+_compiled = functools.lru_cache(maxsize=128)(XPath)
+
+
+def _problem_with(ivorn: str | None) -> str:
+    """Why an event cannot be known by its `ivorn`; empty where it can."""
+    if ivorn is None:
+        return (
+            'no IVORN: the VOEvent element needs an attribute ivorn, as ivorn="ivo://authority/stream#event"'
+        )
+    if not ivorn.strip():
+        return "no IVORN: the attribute ivorn is empty"
+    if len(ivorn) > MAX_IVORN:
+        return f"bad IVORN: it has {len(ivorn)} characters, at most {MAX_IVORN} are accepted"
+    if _CONTROL.search(ivorn):
+        return "bad IVORN: it has control characters or line breaks"
+    if not ivorn.lower().startswith("ivo://"):
+        return f"bad IVORN: it begins with {printable(ivorn, 20)!r}, expected ivo://"
+    return ""
+
+
+def _version_of_namespace(tag: str) -> str:
+    found = _VERSION_OF_NAMESPACE.search(tag)
+    return found.group(1) if found else ""

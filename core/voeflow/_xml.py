@@ -1,0 +1,132 @@
+"""The one place where XML from outside is parsed, and how its elements are found.
+
+Elements are looked up by local name throughout: real packets have no namespace, a wrong one, or, in VOEvent
+1.1, that of STC.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+
+from lxml import etree
+
+from voeflow._element import lay_out
+from voeflow._errors import EventError
+from voeflow._text import printable
+
+#: The greatest size of a packet in bytes unless a caller says otherwise: the contract's default for
+#: `max_event`. The largest packet that GCN sent is below 20 kB; some authors put images into theirs.
+MAX_BYTES = 2**20
+
+#: The greatest depth of nested elements. VOEvent 2.1's deepest is 8 (`VOEvent/.../Position2D/Value2/C1`);
+#: eight times that leaves room for marked-up text in a Description, and keeps every recursion over a tree,
+#: ours and libxml2's, far from its end. libxml2 itself stops parsing at 256.
+MAX_DEPTH = 64
+
+_POSITION_SUFFIX = re.compile(r",? line \d+, column \d+$")
+_string = etree.XPath("string()", smart_strings=False)
+_per_thread = threading.local()
+
+
+def parse_xml(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
+    """Parse XML that came from outside, trusting nothing in it.
+
+    No DTD, no entity other than XML's own five, no file, no network, no recovery from errors; bounded in size
+    and depth. May be called from any thread.
+
+    Args:
+        raw: the document, in UTF-8, UTF-16, UTF-32 or an encoding that has ASCII's markup (the ISO 8859
+            family, say).
+        max_bytes: the greatest length of `raw`.
+        max_depth: the greatest depth of nested elements, counting the root as 1.
+
+    Returns:
+        The root element. Comments and processing instructions before and after it are its siblings.
+
+    Raises:
+        EventError: it is no XML, or none that is accepted; with line and column where there is a place to
+            show.
+    """
+    if len(raw) > max_bytes:
+        raise EventError(f"{len(raw)} bytes are too long: at most {max_bytes} are accepted")
+    if not raw:
+        raise EventError("no XML: there are no bytes at all")
+    lay_out(raw)
+    try:
+        root = etree.fromstring(raw, _parser())
+    except etree.XMLSyntaxError as error:
+        raise _as_event_error(error) from None
+    except (ValueError, LookupError) as error:  # an encoding that libxml2 has not got
+        raise EventError(f"not well-formed XML: {printable(str(error))}") from None
+    if root.getroottree().docinfo.internalDTD is not None:  # unreachable while lay_out is right
+        raise EventError("a DOCTYPE is not accepted: take it out, with the entities it declares")
+    too_deep = next(iter(_deeper_than(max_depth)(root)), None)
+    if too_deep is not None:
+        raise EventError(f"elements are nested deeper than {max_depth}", line=too_deep.sourceline)
+    return root
+
+
+def local_name(element: etree._Element) -> str:
+    """The element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def children(parent: etree._Element | None, name: str) -> Iterator[etree._Element]:
+    """The direct children of that local name, in any namespace or none; none where there is no parent."""
+    return iter(()) if parent is None else parent.iterchildren("{*}" + name)
+
+
+def child(parent: etree._Element | None, *path: str) -> etree._Element | None:
+    """The first child of a local name, or what a path of such names leads to; None where there is none."""
+    element = parent
+    for name in path:
+        if element is None:
+            return None
+        element = next(element.iterchildren("{*}" + name), None)
+    return element
+
+
+def text_of(element: etree._Element | None) -> str:
+    """The text inside an element, as XPath's `string()`, without blanks at its ends; empty for None."""
+    if element is None:
+        return ""
+    text = element.text if not len(element) else _string(element)
+    return str(text).strip() if text else ""
+
+
+def _parser() -> etree.XMLParser:
+    """This thread's parser: one is not to be used by two threads at once."""
+    parser: etree.XMLParser | None = getattr(_per_thread, "parser", None)
+    if parser is None:
+        parser = etree.XMLParser(
+            resolve_entities=False,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            no_network=True,
+            huge_tree=False,
+            recover=False,
+            remove_comments=False,
+            remove_pis=False,
+            collect_ids=False,  # an index that only id() reads; it costs time
+        )
+        _per_thread.parser = parser
+    return parser
+
+
+def _deeper_than(depth: int) -> etree.XPath:
+    """A path to elements below `depth`; libxml2 walks it level by level, in time linear in the document."""
+    cache: dict[int, etree.XPath] | None = getattr(_per_thread, "deeper", None)
+    if cache is None:
+        cache = _per_thread.deeper = {}
+    if depth not in cache:
+        cache[depth] = etree.XPath("/*" * (depth + 1), smart_strings=False)
+    return cache[depth]
+
+
+def _as_event_error(error: etree.XMLSyntaxError) -> EventError:
+    line, column = error.position
+    message = _POSITION_SUFFIX.sub("", (error.msg or "no reason given").strip())
+    return EventError(f"not well-formed XML: {printable(message)}", line=line or None, column=column or None)
