@@ -1,8 +1,8 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
 Five modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_prune` (letting go),
-`_store_select` (looking into it) and `_store_format` (its tables). All methods block; the node calls them from
-worker threads.
+`_store_select` (looking into it) and `_store_format` (its tables). All methods block; the node calls them
+from worker threads.
 """
 
 from __future__ import annotations
