@@ -243,13 +243,14 @@ def _above_port(value: int, self: Any) -> int:
 @attrs.frozen(kw_only=True)
 class Converted:
     port: int = attrs.field(converter=_port)
-    words: tuple[str, ...] = attrs.field(default=(), converter=lambda words: (*words, "end"))
-    sum: int = attrs.field(default=0, converter=attrs.Converter(_above_port, takes_self=True))
+    words: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    # mypy's attrs plugin knows no converter that takes the instance
+    sum: int = attrs.field(default=0, converter=attrs.Converter(_above_port, takes_self=True))  # type: ignore[misc]
 
 
 def test_a_value_is_read_as_what_the_fields_converter_takes() -> None:
     converted = read(Converted, port="8098", words=["a"], sum=2)
-    assert (converted.port, converted.words, converted.sum) == (8098, ("a", "end"), 8100)
+    assert (converted.port, converted.words, converted.sum) == (8098, ("a",), 8100)
 
 
 def test_what_a_converter_refuses_is_a_mistake_of_its_key() -> None:
