@@ -86,7 +86,7 @@ def read_options(
             except _UNFIT as error:
                 mistakes += _mistakes(_at(where, key), faults_of(error))
         elif field.default is attrs.NOTHING:
-            problem = f"is missing; expected a value of the type: {show_type(types[field.name])}"
+            problem = f"is missing; expected a value of the type: {_type_text(field, types[field.name])}"
             mistakes.append(Mistake(_at(where, key), problem, _help(field)))
         elif isinstance(field.default, Path):
             values[key] = resolved(field.default, directory)
@@ -109,7 +109,7 @@ def describe_options(cls: type) -> list[OptionDoc]:
     return [
         OptionDoc(
             name=_key(field),
-            type=show_type(types[field.name]),
+            type=_type_text(field, types[field.name]),
             default=_default_text(field, types[field.name]),
             help=_help(field),
         )
@@ -230,6 +230,12 @@ def _default(field: _Field, instance: object) -> Any:
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
         return default.factory(*([instance] if default.takes_self else []))
     return default
+
+
+def _type_text(field: _Field, type_: Any) -> str:
+    items = typing.get_args(type_)
+    alone = f"{show_type(items[0])} or " if field.metadata.get("one_or_many") and items else ""
+    return alone + show_type(type_)
 
 
 def _default_text(field: _Field, type_: Any) -> str | None:

@@ -199,7 +199,7 @@ class Mail:
 
 def test_a_missing_key_is_told_with_its_help() -> None:
     assert mistakes_of(Mail) == [
-        "handlers.x.to: is missing; expected a value of the type: list of strings (who gets the mail)",
+        "handlers.x.to: is missing; expected a value of the type: string or list of strings (who gets the mail)",
         "handlers.x.server: is missing; expected a value of the type: string (the mail server)",
     ]
 
@@ -313,7 +313,7 @@ def test_mistakes_of_the_top_level_have_no_table() -> None:
 
 def test_options_are_described_for_their_reader() -> None:
     assert describe_options(Mail) == [
-        OptionDoc("to", "list of strings", None, "who gets the mail"),
+        OptionDoc("to", "string or list of strings", None, "who gets the mail"),
         OptionDoc("server", "string", None, "the mail server"),
         OptionDoc("limit", "whole number", "20", ""),
         OptionDoc("hour", "whole number", "0", ""),
