@@ -198,9 +198,10 @@ class Mail:
 
 
 def test_a_missing_key_is_told_with_its_help() -> None:
+    missing = "is missing; expected a value of the type:"
     assert mistakes_of(Mail) == [
-        "handlers.x.to: is missing; expected a value of the type: string or list of strings (who gets the mail)",
-        "handlers.x.server: is missing; expected a value of the type: string (the mail server)",
+        f"handlers.x.to: {missing} string or list of strings (who gets the mail)",
+        f"handlers.x.server: {missing} string (the mail server)",
     ]
 
 
