@@ -1,0 +1,108 @@
+"""The broker's end of one subscriber's connection (VTP 2.0, sections 4.2, 5 and 7.3)."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+
+import attrs
+
+from ._machine import FiltersBrought, Found, Machine, Receipt
+from ._messages import Message, write_authenticate, write_iamalive, write_nak
+
+#: How far behind the oldest unanswered event an answer is looked for: peers answer in order, or nearly.
+_LOOK_BEHIND = 64
+
+
+@attrs.define(kw_only=True, eq=False)
+class Broadcaster(Machine):
+    """Keeps one subscriber's subscription: asks whether it lives, counts its receipts, takes its filters.
+
+    The events themselves are framed once for all subscribers, so its owner sends them and says so with
+    `sent`.
+
+    Attributes:
+        ivoid: this node's IVOID: the `Origin` of what it asks (section 6.1).
+        opened: when the connection was opened.
+        alive_interval: seconds between two `iamalive`. They are sent whether or not events flow: a peer that
+            answers no event (pygcn, given a version of VOEvent that it does not know) shows only by them
+            that it lives.
+        alive_patience: how many `iamalive` in a row may stay without any message from the subscriber. One is
+            too few: pygcn reads nothing while its handler runs.
+        max_unacknowledged: how many events may be sent after the last one that was answered.
+    """
+
+    ivoid: str
+    opened: float
+    alive_interval: float
+    alive_patience: int
+    max_unacknowledged: int
+    _next_alive: float = attrs.field(init=False)
+    _unheard: int = attrs.field(default=0, init=False)  # how many iamalive since it last said anything
+    _outstanding: deque[str] = attrs.field(factory=deque, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Greet the subscriber: its answer may bring filters (section 9.2)."""
+        super().__attrs_post_init__()
+        self._next_alive = self.opened + self.alive_interval
+        self._send(write_authenticate(self.ivoid, self.clock))
+
+    @property
+    def deadline(self) -> float:
+        """When the next `iamalive` is due."""
+        return math.inf if self.over else self._next_alive
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many events were sent after the last one that was answered."""
+        return len(self._outstanding)
+
+    def sent(self, ivorns: Iterable[str]) -> None:
+        """Note events that were sent, by their IVORNs, in order."""
+        self._outstanding.extend(ivorns)
+        if len(self._outstanding) > self.max_unacknowledged:
+            self.end(f"left more than {self.max_unacknowledged} events without a receipt")
+
+    def tick(self, now: float) -> None:
+        """Ask whether the subscriber lives, or give it up."""
+        if now < self.deadline:
+            return
+        if self._unheard >= self.alive_patience:
+            self.end(f"said nothing to {self._unheard} iamalive in a row")
+            return
+        self._unheard += 1
+        self._next_alive = now + self.alive_interval
+        self._send(write_iamalive(self.ivoid, self.clock))
+
+    def _packet(self, raw: bytes, now: float, found: list[Found]) -> None:
+        self._unheard = 0
+        reason = "this port serves subscribers and takes no events; submit them to the broker's other port"
+        self._send(write_nak(self.ivoid, self.ivoid, reason, self.clock))
+
+    def _message(self, message: Message, now: float, found: list[Found]) -> None:
+        self._unheard = 0
+        match message.role:
+            case "ack" | "nak":
+                self._answered(message.origin)
+                found.append(Receipt(message.role == "ack", message.origin, message.result or ""))
+            case "authenticate":
+                found.append(FiltersBrought(message.filters))
+        # An iamalive needs no more than to have been heard; another role means nothing to us.
+
+    def _unreadable(self, now: float) -> None:
+        # A peer that builds XML by hand answers an IVORN with an ampersand like this: by order, it is a
+        # receipt.
+        self._unheard = 0
+        self._answered(None)
+
+    def _answered(self, origin: str | None) -> None:
+        """Forget the event that was answered and those sent before it, which the peer has passed over."""
+        upto = 1
+        for place, ivorn in enumerate(islice(self._outstanding, _LOOK_BEHIND), 1):
+            if ivorn == origin:
+                upto = place
+                break
+        for _ in range(min(upto, len(self._outstanding))):
+            self._outstanding.popleft()

@@ -1,0 +1,202 @@
+"""Transport messages: the four roles, read and written (VTP 2.0, section 6 and appendix A).
+
+Reading is lenient, as peers differ: the element's local name decides, whatever its namespace and prefix, and
+a time stamp is never used. Writing is strict, and in the one spelling of the namespace that both Comet
+and pygcn take.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape, quoteattr
+
+import attrs
+from lxml import etree
+
+from voeflow import EventError, parse_xml
+
+#: The namespace of the samples in VTP 2.0, section 6. pygcn 1.1 answers three spellings, of which this is
+#: one; Comet reads none.
+NAMESPACE = "http://telescope-networks.org/schema/Transport/v1.1"
+
+#: Where the wall clock comes from: a machine is given one, so that it holds none.
+Clock = Callable[[], datetime]
+
+#: The longest text that goes into a `Result`, in characters: a few sentences.
+MAX_RESULT = 1000
+
+#: A Transport message is a line or two deep; what nests further is not one.
+_MAX_DEPTH = 32
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+
+_WHOLE_RECEIPT = re.compile(
+    rb"""\s*(?:<\?xml[^<>]*\?>\s*)?
+    <(?:[\w.-]+:)?Transport(?P<attributes>\s[^<>]*)>\s*
+    <Origin>(?P<origin>[^<&]*)</Origin>\s*
+    (?:<Response>(?P<response>[^<&]*)</Response>\s*)?
+    <TimeStamp>[^<&]*</TimeStamp>\s*
+    </(?:[\w.-]+:)?Transport>\s*""",
+    re.VERBOSE,
+)
+_ACK_ROLE = re.compile(rb"""\srole\s*=\s*(?:"ack"|'ack')""")
+_LONGEST_PLAIN_RECEIPT = 2000
+
+
+@attrs.frozen
+class Message:
+    """A Transport message as it was read.
+
+    Attributes:
+        role: `iamalive`, `authenticate`, `ack` or `nak`; any other text is kept as it is.
+        origin: for `ack` and `nak` the IVORN of the event that they answer (section 6.3), else the asker's
+            IVOID.
+        response: a URI of who answers, or None.
+        result: what the answer says in words, or None.
+        filters: the XPath filters that an `authenticate` brings, as they are written: first the
+            `Param`s named `xpath-filter`, then the older `filter` elements of type `xpath`.
+    """
+
+    role: str
+    origin: str | None = None
+    response: str | None = None
+    result: str | None = None
+    filters: tuple[str, ...] = ()
+
+
+def is_transport(payload: bytes) -> bool:
+    """Whether the outermost element is named `Transport`, told from the first bytes without parsing.
+
+    Anything else is for the intake to judge, be it a VOEvent or not.
+    """
+    if payload[:2] in (b"\xff\xfe", b"\xfe\xff") or payload[:2] in (b"<\0", b"\0<"):
+        little = payload[:2] in (b"\xff\xfe", b"<\0")
+        payload = payload.decode("utf-16-le" if little else "utf-16-be", "replace").lstrip("\ufeff").encode()
+    at = 3 if payload.startswith(b"\xef\xbb\xbf") else 0
+    while True:
+        at = payload.find(b"<", at)
+        if at < 0:
+            return False
+        if payload.startswith(b"<?", at):
+            end = b"?>"
+        elif payload.startswith(b"<!--", at):
+            end = b"-->"
+        else:
+            found = _TRANSPORT_START.match(payload, at)
+            return found is not None
+        closed = payload.find(end, at + len(end) + 1)
+        if closed < 0:
+            return False
+        at = closed + len(end)
+
+
+_TRANSPORT_START = re.compile(rb"<(?:[^\s<>/:=]{1,200}:)?Transport[\s/>]")
+
+
+def read_message(payload: bytes) -> Message:
+    """Read a Transport message.
+
+    Raises:
+        EventError: it is no XML that is taken, or its outermost element is no `Transport`; with the reason
+            and the place.
+    """
+    if plain := _read_plain_ack(payload):
+        return plain
+    root = parse_xml(payload, max_bytes=max(len(payload), 1), max_depth=_MAX_DEPTH)
+    if _local(root) != "Transport":
+        raise EventError(f"expected a Transport element, got {_local(root)[:60]!r}", root.sourceline)
+    texts: dict[str, str] = {}
+    newer: list[str] = []
+    older: list[str] = []
+    for child in root.iterchildren("*"):
+        name = _local(child)
+        if name != "Meta":
+            texts.setdefault(name, (child.text or "").strip())
+            continue
+        for entry in child.iterchildren("*"):
+            kind, text = _local(entry), entry.text or ""
+            if kind == "Param" and entry.get("name") == "xpath-filter":
+                newer.append(entry.get("value", text).strip())
+            elif kind == "filter" and entry.get("type") == "xpath":
+                older.append(text.strip())
+            elif kind == "Result":
+                texts.setdefault("Result", text.strip())
+    return Message(
+        role=root.get("role", ""),
+        origin=texts.get("Origin"),
+        response=texts.get("Response"),
+        result=texts.get("Result"),
+        filters=(*newer, *older),
+    )
+
+
+def _read_plain_ack(payload: bytes) -> Message | None:
+    """Read an ack of the shape that Comet, pygcn and voeflow write, without an XML parser; None for all else.
+
+    A broadcaster reads one for every event and subscriber, so this is worth its few lines.
+    """
+    if len(payload) > _LONGEST_PLAIN_RECEIPT or not payload.isascii():
+        return None
+    found = _WHOLE_RECEIPT.fullmatch(payload)
+    if found is None or not _ACK_ROLE.search(found["attributes"]):
+        return None
+    response = found["response"]
+    return Message(
+        "ack", found["origin"].decode().strip(), None if response is None else response.decode().strip()
+    )
+
+
+def _local(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def write_ack(origin: str, response: str, clock: Clock) -> bytes:
+    """Write an `ack` to the event whose IVORN is `origin`, from `response` (section 6.3)."""
+    return _write("ack", origin, response, clock)
+
+
+def write_nak(origin: str, response: str, reason: str, clock: Clock) -> bytes:
+    """Write a `nak` that tells a person why in its `Result` (section 6.3)."""
+    result = reason if len(reason) <= MAX_RESULT else reason[: MAX_RESULT - 1] + "…"
+    return _write("nak", origin, response, clock, f"<Result>{_text(result)}</Result>")
+
+
+def write_iamalive(origin: str, clock: Clock, response: str = "") -> bytes:
+    """Write an `iamalive`: asked with `origin` alone, answered with a `response` too (6.1, 6.2)."""
+    return _write("iamalive", origin, response, clock)
+
+
+def write_authenticate(origin: str, clock: Clock, response: str = "", filters: Sequence[str] = ()) -> bytes:
+    """Write an `authenticate`: asked with `origin` alone; the answer may bring filters, as to Comet."""
+    params = "".join(f'<Param name="xpath-filter" value={_attribute(each)}/>' for each in filters)
+    return _write("authenticate", origin, response, clock, params)
+
+
+def timestamp(moment: datetime) -> str:
+    """Give an aware time in UTC as `2026-11-24T01:02:03Z`: always with the Z (sections 6.1 to 6.3)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _write(role: str, origin: str, response: str, clock: Clock, meta: str = "") -> bytes:
+    # The order of the children is the schema's: Origin, Response, TimeStamp, Meta (appendix A).
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<trn:Transport xmlns:trn="{NAMESPACE}" role="{role}" version="1.0">'
+        f"<Origin>{_text(origin)}</Origin>"
+        f"{f'<Response>{_text(response)}</Response>' if response else ''}"
+        f"<TimeStamp>{timestamp(clock())}</TimeStamp>"
+        f"{f'<Meta>{meta}</Meta>' if meta else ''}"
+        "</trn:Transport>\n"
+    ).encode()
+
+
+def _text(value: str) -> str:
+    return escape(_NOT_XML.sub("\ufffd", value))
+
+
+def _attribute(value: str) -> str:
+    # A line break in an attribute would be read as a blank (XML 1.0, section 3.3.3), so it goes as a
+    # reference; quoteattr() does that.
+    return quoteattr(_NOT_XML.sub("\ufffd", value))

@@ -1,0 +1,121 @@
+"""The broker's end of a connection that an author opened (VTP 2.0, sections 4.1 and 7.2)."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from ._machine import Found, Machine, Packet
+from ._messages import Message, write_ack, write_iamalive, write_nak
+
+
+@attrs.define(kw_only=True, eq=False)
+class Receiver(Machine):
+    """Takes events from an author and answers each, in the order they came.
+
+    The standard has the broker close after its answer (section 7.2). An author may nevertheless go on: the
+    connection closes when nothing more has come for `linger` seconds after the last answer, and at once when
+    the author has ended its own stream.
+
+    What time allows:
+
+    | state                            | until                                          |
+    | -------------------------------- | ---------------------------------------------- |
+    | nothing has come yet             | `idle_timeout` after it opened                 |
+    | a frame has begun                | `idle_timeout` after its first byte, not its last |
+    | answers are owed                 | for ever: the author waits for us              |
+    | all is answered                  | `linger` after the last answer                 |
+    | it last spoke of transport only  | `idle_timeout` after that                      |
+
+    Attributes:
+        ivoid: this node's IVOID: the `Response` of each answer.
+        opened: when the connection was opened.
+        idle_timeout: in seconds.
+        linger: in seconds.
+        owed: how many packets were found and are not answered yet.
+    """
+
+    ivoid: str
+    opened: float
+    idle_timeout: float
+    linger: float
+    owed: int = attrs.field(default=0, init=False)
+    _deadline: float = attrs.field(init=False)
+    _heard: bool = attrs.field(default=False, init=False)
+    _no_more: bool = attrs.field(default=False, init=False)  # nothing can come from the author any more
+    _why: str = attrs.field(default="", init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Start the time that an author has for its first frame."""
+        super().__attrs_post_init__()
+        self._deadline = self.opened + self.idle_timeout
+
+    @property
+    def deadline(self) -> float:
+        """When the author has run out of time."""
+        return math.inf if self.owed or self.over else self._deadline
+
+    def receive(self, data: bytes, now: float) -> list[Found]:
+        """Take bytes from the author; see `Machine.receive`."""
+        if self._no_more:
+            return []
+        had_begun = self._reader.partial
+        found = super().receive(data, now)
+        if self._reader.partial and not had_begun:
+            self._deadline = now + self.idle_timeout
+        return found
+
+    def accept(self, ivorn: str, now: float) -> None:
+        """Acknowledge the oldest unanswered packet: it is on disk, or was seen before (section 6.3)."""
+        self._answered(now)
+        self._send(write_ack(ivorn, self.ivoid, self.clock))
+
+    def reject(self, ivorn: str | None, reason: str, now: float) -> None:
+        """Refuse the oldest unanswered packet; `ivorn` is None where it has none to answer for."""
+        self._answered(now)
+        self._send(write_nak(ivorn or self.ivoid, self.ivoid, reason, self.clock))
+
+    def tick(self, now: float) -> None:
+        """End the connection when its time has run out."""
+        if now < self.deadline:
+            return
+        if self._reader.partial:
+            self.end(
+                f"sent a frame too slowly: {self._reader.missing} bytes short "
+                f"{self.idle_timeout:g} s after it began"
+            )
+        elif not self._heard:
+            self.end(f"sent nothing in {self.idle_timeout:g} s")
+        else:
+            self.end()
+
+    def _answered(self, now: float) -> None:
+        assert self.owed, "an answer to no packet"
+        self.owed -= 1
+        # A frame that has begun gets its time anew: while answers were owed, nobody may have been reading.
+        self._deadline = now + (self.idle_timeout if self._reader.partial else self.linger)
+        if self._no_more and not self.owed:
+            self.end(self._why)
+
+    def _take(self, payload: bytes, now: float, found: list[Found]) -> None:
+        self._heard = True
+        self._deadline = now + self.idle_timeout
+        super()._take(payload, now, found)
+
+    def _packet(self, raw: bytes, now: float, found: list[Found]) -> None:
+        self.owed += 1
+        found.append(Packet(raw))
+
+    def _message(self, message: Message, now: float, found: list[Found]) -> None:
+        if message.role == "iamalive":
+            self._send(write_iamalive(message.origin or "", self.clock, self.ivoid))
+        # Whatever else an author says about transport asks for no answer; it is tolerated.
+
+    def _stream_ended(self, now: float) -> None:
+        self._unusable(self._cut_short(), now)
+
+    def _unusable(self, fault: str, now: float) -> None:
+        self._no_more, self._why = True, fault
+        if not self.owed:
+            self.end(fault)
