@@ -171,8 +171,9 @@ class Event:
     def position(self) -> Position | None:
         """Where in the sky it is, in degrees; None where there is no readable equatorial position.
 
-        `WhereWhen//Position2D` (VOEvent 2.0, section 3.4). Right ascension 0 and declination 0 with no error
-        radius is how several streams write that there is no position.
+        `WhereWhen//Position2D` (VOEvent 2.0, section 3.4). Two ways of writing that there is no position
+        give None too: right ascension 0 and declination 0 without an error radius, and a radius of the
+        whole sky.
         """
         return self._where_when.position
 
@@ -181,8 +182,8 @@ class Event:
         """When it was observed, or is to be, in UTC; None where that is unknown.
 
         `WhereWhen//Time` (VOEvent 2.0, section 3.4); where 2.1 gives an interval, its start. Times in TT,
-        TDB, TAI and GPS are converted. A time at the Solar System's barycentre remains one: light takes up to
-        8.3 minutes from there.
+        TDB, TAI and GPS are converted. A time at the Solar System's barycentre remains one: light takes up
+        to 8.3 minutes from there.
         """
         return self._where_when.time
 

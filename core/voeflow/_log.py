@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -34,14 +35,14 @@ def configure_log(level: str = "info", log_format: LogFormat = "auto", stream: T
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp,
     ]
     ending: list[structlog.typing.Processor]
     if log_format == "json":
         ending = [structlog.processors.format_exc_info, clean, structlog.processors.JSONRenderer(default=str)]
     else:
         colours = out.isatty()
-        ending = [clean, structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=32)]
+        ending = [clean, structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=28, sort_keys=False)]
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -57,6 +58,13 @@ def configure_log(level: str = "info", log_format: LogFormat = "auto", stream: T
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(threshold, logging.INFO))
+
+
+def _stamp(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the time, in UTC, to the millisecond (a structlog processor)."""
+    now = datetime.now(UTC)
+    facts["timestamp"] = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+    return facts
 
 
 def clean(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

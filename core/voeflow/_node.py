@@ -92,6 +92,8 @@ class RunningNode:
             raise StartError("store", str(error)) from error
         try:
             await self._run_on(store, task_status)
+        except BaseExceptionGroup as group:
+            raise _start_error(group) or group from None
         finally:
             with trio.CancelScope(shield=True):  # bounded by the disk alone, and nothing else runs any more
                 await trio.to_thread.run_sync(store.close)
@@ -196,6 +198,17 @@ class RunningNode:
         if limit.cancelled_caught:
             names = [sink.name for sink in sinks if not sink.idle]
             log.warning("stopped before these were done; they go on at the next start", sinks=names)
+
+
+def _start_error(group: BaseExceptionGroup[BaseException]) -> StartError | None:
+    """Give the one error for which the node did not start, out of the nursery that is our own detail.
+
+    Tables are started one after another, so there are never two; beside any other error, none is given.
+    """
+    errors, rest = group.split(StartError)
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]  # type: ignore[assignment]  # a leaf, in the end
+    return errors if rest is None else None
 
 
 def _policy(table: HandlerTable) -> Policy:

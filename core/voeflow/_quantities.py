@@ -44,7 +44,7 @@ def parse_seconds(value: object) -> Seconds:
             return Seconds(float(number) * _SECONDS[unit])
         if not unit and float(number) == 0:
             return Seconds(0.0)
-    raise ValueError(f'expected a duration such as "30 s", "5 min" or "1 hour", got {value!r}')
+    raise ValueError(f'expected a duration such as "30 s", "5 min" or "1 hour", got {_shown(value)}')
 
 
 def parse_bytes(value: object) -> Bytes:
@@ -60,7 +60,7 @@ def parse_bytes(value: object) -> Bytes:
         number, unit = found.groups()
         if unit in _BYTES:
             return Bytes(int(float(number) * _BYTES[unit]))
-    raise ValueError(f'expected a size such as "512 kB" or "1 MiB", got {value!r}')
+    raise ValueError(f'expected a size such as "512 kB" or "1 MiB", got {_shown(value)}')
 
 
 def show_seconds(seconds: float) -> str:
@@ -69,4 +69,9 @@ def show_seconds(seconds: float) -> str:
         if seconds >= unit:
             number = f"{seconds / unit:.3g}" if seconds < 100 * unit else f"{seconds / unit:.0f}"
             return f"{number} {name.rstrip('s') if number == '1' and unit >= _HOUR else name}"
-    return f"{seconds * 1000:.3g} ms" if seconds else "0 s"
+    return f"{seconds * 1000:.3g} ms" if 0 < seconds < 0.9995 else f"{seconds:.0f} s"
+
+
+def _shown(value: object) -> str:
+    """Give a value as it stands in a pipeline file."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)

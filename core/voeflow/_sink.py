@@ -244,11 +244,12 @@ class Sink:
         attempts = tries if counted else 0
         if dead:
             log.error("delivery given up", **facts)
-            self._ledger.bury(Waiting(envelope.seq, attempts, due=0.0, reason=reason, dead=True))
+            self._ledger.bury(Waiting(envelope.seq, attempts, due=time.time(), reason=reason, dead=True))
         else:
             wait = min(self._policy.retry_wait * 2 ** (tries - 1), MAX_RETRY_WAIT) * random.uniform(0.8, 1.2)
             log.warning("delivery failed", **facts, again_in=show_seconds(wait))
             self._postpone(envelope.seq, attempts, wait, reason)
+        self._feed.changed.unpark_all()
         self._observers.tell(
             "delivery_failed", event=envelope.event, sink=self.name, reason=reason, attempt=tries, dead=dead
         )
@@ -256,4 +257,3 @@ class Sink:
     def _postpone(self, seq: int, attempts: int, wait: float, reason: str) -> None:
         """Let a delivery be made in `wait` seconds."""
         self._ledger.postpone(Waiting(seq, attempts, due=time.time() + wait, reason=reason, dead=False))
-        self._feed.changed.unpark_all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar, overload
 
 import attrs
@@ -44,7 +44,7 @@ class Param:
         return parse_number(self.value)
 
 
-class Params(Sequence[Param]):
+class Params:
     """The `Param`s of one place, in the packet's order: a sequence that also knows them by name.
 
     `params["TrigID"]` is the first of that name; `params[0]` the first of all; `"TrigID" in params` asks for
@@ -53,7 +53,7 @@ class Params(Sequence[Param]):
 
     __slots__ = ("_by_name", "_params")
 
-    def __init__(self, params: Sequence[Param] = ()) -> None:
+    def __init__(self, params: Iterable[Param] = ()) -> None:
         self._params = tuple(params)
         self._by_name: dict[str, Param] = {}
         for param in self._params:
@@ -136,7 +136,7 @@ def parse_number(text: str) -> float:
 
 def read_params(parent: etree._Element | None) -> Params:
     """The `Param`s directly below `parent`; none where that is None."""
-    return Params([_read_param(element) for element in children(parent, "Param")])
+    return Params(_read_param(element) for element in children(parent, "Param"))
 
 
 def read_groups(what: etree._Element | None) -> tuple[Group, ...]:

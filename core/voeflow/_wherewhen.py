@@ -45,6 +45,8 @@ _DEGREES = {
 }
 #: Units of right ascension alone: a declination or a radius "in hours" could mean two things.
 _HOURS = frozenset({"h", "hr", "hour", "hours", "hourangle"})
+#: The radius, in degrees, of an error circle that is the whole sky.
+_WHOLE_SKY = 180.0
 _RA_NAMES = re.compile(r"ra|r\.a\.?|ra[ _(]?(j2000|icrs)\)?|right[ _]?ascension|alpha", re.IGNORECASE)
 _DEC_NAMES = re.compile(r"dec|dec\.|de|dec[ _(]?(j2000|icrs)\)?|declination|delta", re.IGNORECASE)
 
@@ -169,8 +171,10 @@ def _read_position(element: etree._Element | None, system: _System, time: dateti
         return None
     error = _degrees(child(element, "Error2Radius"), units[-1], hours=False)
     known = error if 0 < error < math.inf else None
-    if ra == 0 and dec == 0 and known is None:
-        return None
+    if error >= _WHOLE_SKY or (ra == 0 and dec == 0 and known is None):
+        return (
+            None  # what GCN's KONUS, SPIACS and GBM_Alert notices, and its SNEWS tests, write for "nowhere"
+        )
     return Position(ra % 360, dec, known, system.frame, time, system.name)
 
 

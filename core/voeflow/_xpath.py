@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -92,7 +93,7 @@ class XPath:
         not empty.
         """
         result = event.xpath(self)
-        if isinstance(result, float) and result != result:
+        if isinstance(result, float) and math.isnan(result):
             return False
         return bool(result)
 

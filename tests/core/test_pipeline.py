@@ -271,7 +271,7 @@ def test_five_different_mistakes_are_told_at_once_each_with_table_key_and_remedy
         ),
         'handlers.slew.when: no filter is named "svon" (did you mean "svom"?)',
         'handlers.slew.sources[0]: no transport is named "upsteam" (did you mean "upstream"?)',
-        'handlers.slew.timeout: expected a duration such as "30 s", "5 min" or "1 hour", got \'30 secs\'',
+        'handlers.slew.timeout: expected a duration such as "30 s", "5 min" or "1 hour", got "30 secs"',
     ]
 
 

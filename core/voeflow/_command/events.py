@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from voeflow._answers import Envelope, Filters
 from voeflow._command._facts import brief, show_time, whole
+from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
 from voeflow._errors import FilterError, StoreError
 from voeflow._feed import reread
@@ -34,32 +35,27 @@ from voeflow._store_select import (
 from voeflow._tables import Pipeline
 from voeflow._text import printable
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
 #: The exit status when nothing was found.
 NOTHING = 1
 
 
-class _Moment(click.ParamType):
-    """A time in UTC, or how long ago."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value).strip()
-        try:
-            ago = parse_seconds(text.removesuffix("ago").strip())
-        except ValueError:
-            pass
-        else:
-            return (datetime.now(UTC) - timedelta(seconds=ago)).timestamp()
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail(f'expected a time such as "2026-11-24T01:30" (UTC) or "2 hours", got {value!r}')
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+def _read_moment(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    """Read a time in UTC, or how long ago, as seconds since 1970."""
+    if text is None:
+        return None
+    try:
+        ago = parse_seconds(text.removesuffix("ago").strip())
+    except ValueError:
+        pass
+    else:
+        return (datetime.now(UTC) - timedelta(seconds=ago)).timestamp()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f'expected a time such as "2026-11-24T01:30" (UTC) or "2 hours", got "{text}"', param=option
+        ) from None
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @click.group("events")
@@ -73,9 +69,9 @@ def command() -> None:
 @click.option("--author", help="Only events of this AuthorIVORN; * stands for anything.")
 @click.option("--ivorn", help="Only events of this IVORN; * stands for anything.")
 @click.option(
-    "--since", type=_Moment(), help="Only those received since then: a time in UTC, or how long ago."
+    "--since", callback=_read_moment, help="Only those received since then: a time in UTC, or how long ago."
 )
-@click.option("--until", type=_Moment(), help="Only those received before then.")
+@click.option("--until", callback=_read_moment, help="Only those received before then.")
 @click.option("--where", help="Only events for which this holds, over the pipeline's filters, as `when`.")
 @click.option("--dead", is_flag=True, help="Deliveries that were given up, with their sinks and reasons.")
 @click.option("--refused", is_flag=True, help="Packets that were refused, with the reasons.")
@@ -154,7 +150,7 @@ def show_event(pipeline: Path, ivorn: str, raw: bool, format_: str) -> None:
         if raw:
             if len(found) > 1:
                 click.echo(f"the newest of {len(found)} events of this IVORN:", err=True)
-            click.get_binary_stream("stdout").write(found[0].raw)
+            sys.stdout.buffer.write(found[0].raw)
         elif format_ == "json":
             for stored in found:
                 click.echo(json.dumps(_everything(store, stored), ensure_ascii=True))
@@ -236,30 +232,14 @@ def _print_table(rows: Iterator[dict[str, Any]]) -> int:
     """Print a table a page at a time, so that a million events need no more memory than a screenful."""
     number = 0
     while page := list(islice(rows, 200)):
-        table = _plain_table(list(page[0]), header=not number)
+        table = plain_table(*page[0], header=not number)
         for row in page:
             table.add_row(
                 *(printable(str(value if value is not None else "-"), 300) for value in row.values())
             )
-        _console().print(table)
+        console().print(table)
         number += len(page)
     return number
-
-
-def _plain_table(columns: list[str], *, header: bool = True) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=header)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # A pipe has no width: what reads from it gets each row on one line.
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400)
 
 
 def _everything(store: StoreReader, stored: StoredEvent) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import fail, warn
 from voeflow._keys import HandlerKeys, SinkKeys
 from voeflow._options import describe_options
-from voeflow._plugins import Plugin, Plugins, load_plugins
+from voeflow._plugin import Plugin
+from voeflow._plugins import Plugins, load_plugins
 from voeflow._text import printable
 
 if TYPE_CHECKING:
@@ -44,39 +46,35 @@ def _all(plugins: Plugins) -> list[Plugin]:
 
 
 def _list(plugins: Plugins) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("kind", "plugin", "what it is", "from", box=None, pad_edge=False, padding=(0, 2))
+    table = plain_table("kind", "plugin", "what it is", "from")
     for plugin in _all(plugins):
         summary = printable((inspect.getdoc(plugin.cls) or "").partition("\n")[0], 120)
         table.add_row(plugin.kind, plugin.name, summary, plugin.distribution)
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 def _describe(plugin: Plugin) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
-    console.print(Text(f"{plugin.name}, a {plugin.kind} from {plugin.distribution}", style="bold"))
-    console.print()
-    console.print(Text(inspect.getdoc(plugin.cls) or "(no documentation)"))
-    console.print()
-    console.print(_options(plugin.cls))
+    out = console()
+    out.print(Text(f"{plugin.name}, a {plugin.kind} from {plugin.distribution}", style="bold"))
+    out.print()
+    out.print(Text(inspect.getdoc(plugin.cls) or "(no documentation)"))
+    out.print()
+    out.print(_options(plugin.cls))
     if plugin.is_sink:
-        console.print()
-        console.print(Text(f"Keys that every such {plugin.kind} has:"))
-        console.print(_options(HandlerKeys if plugin.kind == "handler" else SinkKeys))
+        out.print()
+        out.print(Text(f"Keys that every such {plugin.kind} has:"))
+        out.print(_options(HandlerKeys if plugin.kind == "handler" else SinkKeys, plugin.cls))
 
 
-def _options(cls: type) -> Table:
-    from rich.table import Table
+def _options(cls: type, own: type = object) -> Table:
+    """Give the table of a class's options; `own` may set defaults of its own for them."""
     from rich.text import Text
 
-    table = Table("option", "type", "default", "what it is", box=None, pad_edge=False, padding=(0, 2))
+    table = plain_table("option", "type", "default", "what it is")
     for option in describe_options(cls):
-        default = "(required)" if option.default is None else option.default
+        default = str(getattr(own, option.name, option.default or "(required)"))
         table.add_row(option.name, Text(option.type), Text(default), Text(option.help))
     return table
 

@@ -48,9 +48,8 @@ def command(pipeline: Path, log_format: str, log_level: str) -> None:
     node = RunningNode(loaded, plugins.observers)
     try:
         trio.run(functools.partial(_run, node), instruments=[Watchdog()])
-    except* StartError as group:
-        for leaf in _leaves(group):
-            click.echo(f"{pipeline}: {printable(str(leaf), 1000)}", err=True)
+    except StartError as error:
+        click.echo(f"{pipeline}: {printable(str(error), 1000)}", err=True)
         fail("the node was not started; nothing was accepted.", 1)
 
 
@@ -72,10 +71,3 @@ async def _stop_on(signals: AsyncIterator[int], node: RunningNode, scope: trio.C
             return
         asked = True
         node.stop()
-
-
-def _leaves(group: BaseExceptionGroup[StartError]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

@@ -10,6 +10,7 @@ import click
 import trio
 
 from voeflow._answers import Envelope, Filters
+from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import pipeline_argument, read_or_exit
 from voeflow._errors import EventError, FilterError
 from voeflow._event import Event
@@ -52,27 +53,25 @@ class _Answer:
 
 
 async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) -> None:
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     envelope = Envelope(0, event)
     answers = {name: await _ask(filters, name, envelope) for name in pipeline.filters}
-    console = Console(soft_wrap=False, highlight=False)
-    console.print(Text(f"{path}: {printable(event.ivorn)} ({printable(event.role, 40)})", style="bold"))
+    out = console()
+    out.print(Text(f"{path}: {printable(event.ivorn)} ({printable(event.role, 40)})", style="bold"))
     for defect in event.defects[:3]:
-        console.print(Text(f"  breaks its grammar: {defect}", style="yellow"))
+        out.print(Text(f"  breaks its grammar: {defect}", style="yellow"))
     if answers:
-        table = Table("filter", "holds", "why", box=None, pad_edge=False, padding=(0, 2))
+        table = plain_table("filter", "holds", "why")
         for name, answer in answers.items():
             table.add_row(name, _word(answer.holds), Text(answer.why))
-        console.print(table)
-    table = Table("sink", "gets it", "when", box=None, pad_edge=False, padding=(0, 2))
+        out.print(table)
+    table = plain_table("sink", "gets it", "when")
     for sink in _sinks(pipeline):
         decided = sink.when.decide({n: a.holds for n, a in answers.items() if a.holds is not None})
         gets = decided if isinstance(decided, bool) else None
         table.add_row(sink.name, _word(gets), Text(_condition(sink)))
-    console.print(table)
+    out.print(table)
 
 
 async def _ask(filters: Filters, name: str, envelope: Envelope) -> _Answer:

@@ -1,0 +1,532 @@
+"""A node: what is submitted is kept, judged, and handed to every sink that wants it, whatever fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+import voeflow
+from support.nodes import running
+from support.samples import voevent
+from voeflow._node import RunningNode
+from voeflow._store import Store
+from voeflow._store_reader import StoreReader
+from voeflow._store_select import Selection, select, select_dead, select_refused
+
+SIMPLE = """
+[transports.in]
+plugin = "hand"
+[handlers.notes]
+plugin = "notebook"
+retry_wait = 0
+"""
+
+
+async def test_an_event_is_on_disk_when_it_is_accepted(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        answer = await pipeline.transports["in"].instance.node.submit(voevent())
+        other = StoreReader.open(tmp_path / "voeflow.db")
+        try:
+            (stored,) = select(other, Selection())
+        finally:
+            other.close()
+
+    assert answer == voeflow.Submission("accepted", "ivo://obspm.gepi/svom#trigger-1")
+    assert stored.raw == voevent()
+
+
+async def test_the_same_element_again_is_a_duplicate_and_goes_no_further(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent())
+        again = await submit(b"<!-- by another broker -->" + voevent(declaration=""))
+        await submit(voevent("ivo://obspm.gepi/svom#trigger-2"))
+        seen = await pipeline.handlers["notes"].instance.wait(2)
+
+    assert again.outcome == "duplicate"
+    assert [ivorn for ivorn, _, _ in seen] == [
+        "ivo://obspm.gepi/svom#trigger-1",
+        "ivo://obspm.gepi/svom#trigger-2",
+    ]
+
+
+async def test_the_same_ivorn_with_another_element_is_another_event(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        outcomes = [(await submit(voevent(packet_type=number))).outcome for number in (1, 2)]
+
+    assert outcomes == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"no xml", "XML"),
+        (b"<!DOCTYPE a><a/>", "DOCTYPE"),
+        (b"<html/>", "VOEvent"),
+        (voevent(ivorn=""), "ivorn"),
+        (voevent(ivorn="ivo://obspm.gepi/svom"), "no local part"),
+        (voevent(ivorn="ivo://a/b c#1"), "ivorn"),
+        (voevent(body="<Wherewhen/>"), "Wherewhen"),
+        (voevent(role="joke"), "role"),
+    ],
+)
+async def test_what_an_author_got_wrong_is_refused_with_what_to_mend(
+    tmp_path: Path, raw: bytes, reason: str
+) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        answer = await pipeline.transports["in"].instance.node.submit(raw, peer="192.0.2.1:1")
+
+    assert answer.outcome == "refused"
+    assert reason in answer.reason
+    assert str(tmp_path) not in answer.reason
+
+
+async def test_a_refusal_says_where_in_the_packet(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        answer = await pipeline.transports["in"].instance.node.submit(voevent(body="<What><Parm/></What>"))
+
+    assert answer.reason.startswith("line 3")
+
+
+async def test_an_upstream_packet_that_breaks_the_grammar_is_taken_and_marked(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        answer = await submit(voevent(body="<Wherewhen/>"), validate="wellformed")
+        await pipeline.handlers["notes"].instance.wait(1)
+
+    assert answer.outcome == "accepted"
+    with_store = Store.open(tmp_path / "voeflow.db")
+    assert [event.valid for event in select(with_store, Selection())] == [False]
+    with_store.close()
+
+
+async def test_what_is_refused_is_kept_aside_with_its_reason(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(b"<html/>", validate="wellformed", peer="p")
+
+    store = Store.open(tmp_path / "voeflow.db")
+    (refusal,) = select_refused(store, Selection())
+    store.close()
+    assert (refusal.raw, refusal.source, refusal.peer) == (b"<html/>", "in", "p")
+
+
+async def test_a_sink_gets_what_its_when_and_sources_say(tmp_path: Path) -> None:
+    toml = (
+        SIMPLE
+        + """
+[transports.other]
+plugin = "hand"
+[filters.test]
+plugin = "role"
+roles = ["test"]
+[handlers.tests_only]
+plugin = "notebook"
+when = "test"
+[transports.out]
+plugin = "wire"
+when = "not test"
+sources = ["in"]
+"""
+    )
+    async with running(tmp_path, toml) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1", role="test"))
+        await submit(voevent("ivo://a.bc/d#2"))
+        await pipeline.transports["other"].instance.node.submit(voevent("ivo://a.bc/d#3"))
+        await submit(voevent("ivo://a.bc/d#4"))
+        everything = await pipeline.handlers["notes"].instance.wait(4)
+        out = await pipeline.transports["out"].instance.wait(2)
+        tests = await pipeline.handlers["tests_only"].instance.wait(1)
+
+    assert len(everything) == 4
+    assert [delivery.event.ivorn for delivery in out] == ["ivo://a.bc/d#2", "ivo://a.bc/d#4"]
+    assert [ivorn for ivorn, _, _ in tests] == ["ivo://a.bc/d#1"]
+
+
+async def test_a_handler_that_fails_is_given_the_event_again_with_the_same_id(tmp_path: Path) -> None:
+    toml = SIMPLE.replace("retry_wait = 0", "retry_wait = 0\nfailures = 2")
+    async with running(tmp_path, toml) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        seen = await pipeline.handlers["notes"].instance.wait(3)
+
+    assert [attempt for _, _, attempt in seen] == [1, 2, 3]
+    assert len({delivery for _, delivery, _ in seen}) == 1
+
+
+async def test_a_delivery_is_given_up_after_its_retries_and_told_in_the_store(tmp_path: Path) -> None:
+    toml = SIMPLE.replace("retry_wait = 0", "retry_wait = 0\nretries = 2\nfailures = 9")
+    with capture_logs() as logs:
+        async with running(tmp_path, toml) as (pipeline, _):
+            submit = pipeline.transports["in"].instance.node.submit
+            await submit(voevent("ivo://a.bc/d#1"))
+            await pipeline.handlers["notes"].instance.wait(3)
+
+    (given_up,) = [line for line in logs if line["event"] == "delivery given up"]
+    assert "no ink" in given_up["reason"]
+    store = Store.open(tmp_path / "voeflow.db")
+    (dead,) = select_dead(store, Selection())
+    store.close()
+    assert (dead.sink, dead.attempts, dead.event.ivorn) == ("notes", 3, "ivo://a.bc/d#1")
+
+
+async def test_what_was_not_delivered_when_a_node_stopped_is_delivered_after_its_start(
+    tmp_path: Path,
+) -> None:
+    toml = "drain = 0\n" + SIMPLE.replace("retry_wait = 0", 'retry_wait = "1 ms"\nfailures = 1')
+    async with running(tmp_path, toml) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        first = list(await pipeline.handlers["notes"].instance.wait(1))
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        second = await pipeline.handlers["notes"].instance.wait(1)
+
+    assert second[0][:2] == first[0][:2]
+    assert second[0][2] == 2
+
+
+async def test_a_transport_that_settles_nothing_has_it_again_after_a_restart(tmp_path: Path) -> None:
+    toml = 'drain = 0\n[transports.in]\nplugin = "hand"\n[transports.out]\nplugin = "wire"\nsettle = false\n'
+    async with running(tmp_path, toml) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.transports["out"].instance.wait(1)
+    async with running(tmp_path, toml) as (pipeline, _):
+        (again,) = await pipeline.transports["out"].instance.wait(1)
+
+    assert again.event.raw == voevent()
+
+
+async def test_a_transport_that_fails_is_started_again_and_has_what_it_had_not_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voeflow._supervisor.FIRST_WAIT", 0.001)
+    toml = 'drain = 0\n[transports.in]\nplugin = "hand"\n[transports.out]\nplugin = "wire"\nsettle = false\n'
+    with capture_logs() as logs:
+        async with running(tmp_path, toml) as (pipeline, _):
+            wire = pipeline.transports["out"].instance
+            await pipeline.transports["in"].instance.node.submit(voevent())
+            await wire.wait(1)
+            wire.crash.set()
+            first, second = await wire.wait(2)
+
+    assert first.id == second.id
+    (failed,) = [line for line in logs if line["event"] == "transport failed"]
+    assert failed["transport"] == "out"
+    assert "the wire broke" in failed["reason"]
+
+
+async def test_more_than_a_sink_holds_in_memory_comes_from_the_store_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voeflow._feed.MAX_QUEUED", 3)
+    monkeypatch.setattr("voeflow._feed.READ_AT_ONCE", 4)
+    gate = trio.Event()
+
+    @attrs.define(eq=False)
+    class Slow:
+        seen: list[str] = attrs.field(factory=list, init=False)
+
+        async def handle(self, event: voeflow.Event) -> None:
+            await gate.wait()
+            self.seen.append(event.ivorn)
+
+    ivorns = [f"ivo://a.bc/d#{number}" for number in range(30)]
+    async with running(tmp_path, SIMPLE + '[handlers.slow]\nplugin = "slow"\n', [_handlers(slow=Slow)]) as (
+        pipeline,
+        _,
+    ):
+        for ivorn in ivorns:
+            await pipeline.transports["in"].instance.node.submit(voevent(ivorn))
+        seen = await pipeline.handlers["notes"].instance.wait(30)
+        gate.set()
+    # the node has drained
+
+    assert [ivorn for ivorn, _, _ in seen] == ivorns
+    assert pipeline.handlers["slow"].instance.seen == ivorns
+
+
+async def test_a_handler_that_asks_for_later_is_not_counted_as_failing(tmp_path: Path) -> None:
+    @attrs.define(eq=False)
+    class Busy:
+        attempts: list[int] = attrs.field(factory=list, init=False)
+        finished: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+        async def handle(self, event: voeflow.Event, delivery: voeflow.Delivery) -> None:
+            self.attempts.append(delivery.attempt)
+            if len(self.attempts) < 8:
+                raise voeflow.Later(0.001, "busy")
+            self.finished.set()
+
+    toml = SIMPLE + '[handlers.busy]\nplugin = "busy"\nretries = 1\n'
+    async with running(tmp_path, toml, [_handlers(busy=Busy)]) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        with trio.fail_after(10):
+            await pipeline.handlers["busy"].instance.finished.wait()
+
+    assert len(pipeline.handlers["busy"].instance.attempts) == 8
+
+
+class _Raises:
+    def matches(self, event: voeflow.Event) -> bool:
+        raise RuntimeError("out of order")
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_a_filter_that_raises_is_named_and_others_decide_without_it(
+    tmp_path: Path, inline: bool
+) -> None:
+    is_inline = inline
+
+    @attrs.define(eq=False)
+    class Broken(_Raises):
+        inline: ClassVar[bool] = is_inline
+
+    toml = (
+        SIMPLE
+        + """
+[filters.broken]
+plugin = "broken"
+[filters.any]
+plugin = "author"
+authors = ["ivo://*"]
+[handlers.needs_it]
+plugin = "notebook"
+when = "broken"
+retries = 0
+[handlers.does_not]
+plugin = "notebook"
+when = "any or broken"
+"""
+    )
+    with capture_logs() as logs:
+        async with running(tmp_path, toml, [_filters(broken=Broken)]) as (pipeline, _):
+            await pipeline.transports["in"].instance.node.submit(voevent())
+            await pipeline.handlers["does_not"].instance.wait(1)
+
+    assert pipeline.handlers["needs_it"].instance.seen == []
+    (line,) = [line for line in logs if line["event"] == "delivery given up"]
+    assert line["sink"] == "needs_it"
+    assert "broken" in line["reason"]
+    assert "out of order" in line["reason"]
+
+
+async def test_a_filter_that_hangs_delays_only_the_sinks_that_ask_it(tmp_path: Path) -> None:
+    release = trio.Event()
+
+    @attrs.define(eq=False)
+    class Hangs:
+        async def matches(self, event: voeflow.Event) -> bool:
+            await release.wait()
+            return True
+
+    toml = (
+        SIMPLE
+        + '[filters.hangs]\nplugin = "hangs"\n[handlers.waits]\nplugin = "notebook"\nwhen = "hangs"\n'
+        + "retry_wait = 0\n"
+    )
+    toml = "filter_timeout = 0.05\n" + toml
+    async with running(tmp_path, toml, [_filters(hangs=Hangs)]) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        for number in range(5):
+            await submit(voevent(f"ivo://a.bc/d#{number}"))
+        await pipeline.handlers["notes"].instance.wait(5)
+        assert pipeline.handlers["waits"].instance.seen == []
+        release.set()
+        await pipeline.handlers["waits"].instance.wait(5)
+
+
+async def test_a_filter_that_several_sinks_name_is_asked_once(tmp_path: Path) -> None:
+    @attrs.define(eq=False)
+    class Counts:
+        asked: int = attrs.field(default=0, init=False)
+
+        async def matches(self, event: voeflow.Event) -> voeflow.Verdict:
+            self.asked += 1
+            await trio.lowlevel.checkpoint()
+            return voeflow.Verdict(True, "why not")
+
+    toml = SIMPLE + '[filters.counts]\nplugin = "counts"\n'
+    for name in "abc":
+        toml += f'[handlers.{name}]\nplugin = "notebook"\nwhen = "counts"\n'
+    async with running(tmp_path, toml, [_filters(counts=Counts)]) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        for name in "abc":
+            await pipeline.handlers[name].instance.wait(1)
+
+    assert pipeline.filters["counts"].instance.asked == 1
+
+
+async def test_observers_are_told_what_happens(tmp_path: Path) -> None:
+    told: list[tuple[str, Any]] = []
+
+    class Watches:
+        @voeflow.hookimpl
+        def node_started(self, ivoid: str) -> None:
+            told.append(("started", ivoid))
+
+        @voeflow.hookimpl
+        def event_accepted(self, event: voeflow.Event) -> None:
+            told.append(("accepted", event.ivorn))
+
+        @voeflow.hookimpl
+        def event_duplicate(self, event: voeflow.Event) -> None:
+            told.append(("duplicate", event.ivorn))
+
+        @voeflow.hookimpl
+        def event_refused(self, reason: str, source: str) -> None:
+            told.append(("refused", source))
+
+        @voeflow.hookimpl
+        def event_delivered(self, event: voeflow.Event, sink: str) -> None:
+            told.append(("delivered", sink))
+            raise RuntimeError("an observer may fail")
+
+        @voeflow.hookimpl
+        def delivery_failed(self, sink: str, attempt: int, dead: bool) -> None:
+            told.append(("failed", (sink, attempt, dead)))
+
+        @voeflow.hookimpl
+        def node_stopping(self) -> None:
+            told.append(("stopping", None))
+
+    toml = SIMPLE.replace("retry_wait = 0", "retry_wait = 0\nfailures = 1")
+    async with running(tmp_path, 'ivoid = "ivo://a.bc/d"\n' + toml, [Watches()]) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent())
+        await submit(voevent())
+        await submit(b"")
+        await pipeline.handlers["notes"].instance.wait(2)
+
+    ivorn = "ivo://obspm.gepi/svom#trigger-1"
+    assert set(map(str, told)) == set(
+        map(
+            str,
+            [
+                ("started", "ivo://a.bc/d"),
+                ("accepted", ivorn),
+                ("duplicate", ivorn),
+                ("refused", "in"),
+                ("failed", ("notes", 1, False)),
+                ("delivered", "notes"),
+                ("stopping", None),
+            ],
+        )
+    )
+
+
+async def test_a_handler_that_cannot_start_keeps_the_node_from_starting(tmp_path: Path) -> None:
+    @attrs.define(eq=False)
+    class Cannot:
+        def start(self) -> None:
+            raise ValueError("the telescope is locked")
+
+        def handle(self, event: voeflow.Event) -> None: ...
+
+    with pytest.RaisesGroup(voeflow.StartError) as caught:
+        async with running(tmp_path, SIMPLE + '[handlers.no]\nplugin = "no"\n', [_handlers(no=Cannot)]):
+            pass
+
+    assert str(caught.value.exceptions[0]) == "handlers.no: the telescope is locked"
+
+
+async def test_a_transport_that_cannot_start_keeps_the_node_from_starting(tmp_path: Path) -> None:
+    @attrs.define(eq=False)
+    class Cannot:
+        async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+            raise OSError(98, "Address already in use", "0.0.0.0:8098")
+
+    toml = SIMPLE + '[transports.no]\nplugin = "no"\n'
+    with pytest.RaisesGroup(voeflow.StartError) as caught:
+        async with running(tmp_path, toml, [_transports(no=Cannot)]):
+            pass
+
+    assert str(caught.value.exceptions[0]) == "transports.no: Address already in use: 0.0.0.0:8098"
+
+
+async def test_a_store_that_another_node_holds_keeps_the_node_from_starting(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        second = RunningNode(pipeline, voeflow_observers())
+        with pytest.raises(voeflow.StartError, match=r"store: .*held by another node"):
+            await second.run()
+
+
+async def test_nothing_is_accepted_before_everything_has_started(tmp_path: Path) -> None:
+    """A source that is ready early waits until the last table is ready too."""
+    started = trio.Event()
+    accepted = trio.Event()
+
+    @attrs.define(eq=False)
+    class Eager:
+        async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+            task_status.started()
+            started.set()
+            await node.submit(voevent())
+            accepted.set()
+            await trio.sleep_forever()
+
+    @attrs.define(eq=False)
+    class Hesitant:
+        async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+            await started.wait()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert not accepted.is_set()
+            task_status.started()
+            await trio.sleep_forever()
+
+    toml = SIMPLE + '[transports.eager]\nplugin = "eager"\n[transports.hesitant]\nplugin = "hesitant"\n'
+    async with running(tmp_path, toml, [_transports(eager=Eager, hesitant=Hesitant)]):
+        with trio.fail_after(10):
+            await accepted.wait()
+
+
+async def test_one_that_calls_exit_does_not_take_the_node_down(tmp_path: Path) -> None:
+    @attrs.define(eq=False)
+    class Exits:
+        def handle(self, event: voeflow.Event) -> None:
+            raise SystemExit(3)
+
+    toml = SIMPLE + '[handlers.exits]\nplugin = "exits"\nretries = 0\n'
+    with capture_logs() as logs:
+        async with running(tmp_path, toml, [_handlers(exits=Exits)]) as (pipeline, _):
+            await pipeline.transports["in"].instance.node.submit(voevent())
+            await pipeline.handlers["notes"].instance.wait(1)
+
+    assert [line["sink"] for line in logs if line["event"] == "delivery given up"] == ["exits"]
+
+
+def voeflow_observers() -> Any:
+    from voeflow._plugins import load_plugins
+
+    return load_plugins().observers
+
+
+def _handlers(**classes: type) -> object:
+    class Plugin:
+        @voeflow.hookimpl
+        def register_handlers(self) -> dict[str, type]:
+            return classes
+
+    return Plugin()
+
+
+def _filters(**classes: type) -> object:
+    class Plugin:
+        @voeflow.hookimpl
+        def register_filters(self) -> dict[str, type]:
+            return classes
+
+    return Plugin()
+
+
+def _transports(**classes: type) -> object:
+    class Plugin:
+        @voeflow.hookimpl
+        def register_transports(self) -> dict[str, type]:
+            return classes
+
+    return Plugin()
