@@ -163,7 +163,7 @@ def _check(grammar: str, root: etree._Element) -> tuple[Defect, ...]:
 def _complaints_reading(validator: etree.XMLSchema, root: etree._Element) -> Sequence[etree._LogEntry]:
     """Check a costly packet by reading it anew: time in proportion to its size, but no lines.
 
-    The verdict is that on the tree but for one: an empty CDATA section in an element that must be empty passes.
+    The verdict is that on the tree, save that an empty CDATA section is overlooked where no text may stand.
     """
     text = etree.tostring(root, with_tail=False)
     # It was read once already, under the limits for packets from outside.

@@ -18,6 +18,7 @@ import trio
 from voeflow._answers import Envelope
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
+from voeflow._ivoid import parse_ivoid
 from voeflow._node_api import Submission, Validation
 from voeflow._observers import Observers
 from voeflow._store import Store
@@ -200,11 +201,11 @@ class Intake:
 
 def judge(event: Event) -> EventError | None:
     """Say what keeps an event from being taken under `validate = "schema"`, if anything does."""
-    if event.ivoid is None:
-        return EventError(
-            f"the ivorn {event.ivorn!r} is no IVOA Identifier: expected ivo://authority/path#local-part"
-        )
-    if not event.ivoid.local:
+    try:
+        ivoid = parse_ivoid(event.ivorn)
+    except ValueError as error:
+        return EventError(f"the ivorn is no IVOA Identifier: {error}")
+    if not ivoid.local:
         return EventError(
             "the ivorn has no local part; it names a stream, not an event: "
             "expected ivo://authority/path#local-part"

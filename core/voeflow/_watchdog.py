@@ -12,6 +12,9 @@ log = structlog.get_logger()
 #: A task that keeps the event loop this long in one step is named in the log, in seconds.
 BLOCKED = 0.2
 
+#: How the names of tasks begin that work for a table of the pipeline.
+TABLES = ("transports.", "handlers.")
+
 
 class Watchdog(trio.abc.Instrument):
     """Watches how long each step of a task keeps the event loop."""
@@ -35,9 +38,11 @@ class Watchdog(trio.abc.Instrument):
 
 
 def _owner(task: trio.lowlevel.Task) -> str:
-    """Give the nearest task, going outwards, that bears the name of a table, else the task's own name."""
-    named: trio.lowlevel.Task | None = task
-    while named is not None and "." not in named.name.partition("/")[0]:
-        nursery = named.parent_nursery
-        named = nursery.parent_task if nursery is not None else None
-    return str(task.name)
+    """Give the name of the table that a task works for, and its own, if they differ."""
+    owner: trio.lowlevel.Task | None = task
+    while owner is not None and not owner.name.startswith(TABLES):
+        nursery = owner.parent_nursery
+        owner = nursery.parent_task if nursery is not None else None
+    if owner is None or owner is task:
+        return task.name
+    return f"{owner.name} ({task.name})"

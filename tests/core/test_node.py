@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from support.samples import voevent
 from voeflow._node import RunningNode
 from voeflow._store import Store
 from voeflow._store_reader import StoreReader
-from voeflow._store_select import Selection, select, select_dead, select_refused
+from voeflow._store_select import Selection, select, select_dead, select_refused, verdicts_of
 
 SIMPLE = """
 [transports.in]
@@ -530,3 +531,115 @@ def _transports(**classes: type) -> object:
             return classes
 
     return Plugin()
+
+
+async def test_no_answer_is_given_for_what_is_not_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that cannot write is no refusal: the author is to try again. It is told once, not each time."""
+    append = Store.append
+    full = True
+
+    def append_if_room(store: Store, *rows: Any) -> list[int | None]:
+        if full:
+            raise voeflow.StoreError("store voeflow.db: database or disk is full")
+        return append(store, *rows)
+
+    monkeypatch.setattr(Store, "append", append_if_room)
+    with capture_logs() as logs:
+        async with running(tmp_path, SIMPLE) as (pipeline, _):
+            submit = pipeline.transports["in"].instance.node.submit
+            for _number in range(3):
+                with pytest.raises(voeflow.StoreError):
+                    await submit(voevent())
+            full = False
+            answer = await submit(voevent())
+
+    assert answer.outcome == "accepted"
+    assert len([line for line in logs if line["log_level"] == "error"]) == 1
+
+
+async def test_progress_that_could_not_be_written_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, failures, saved = Store.save_progress, iter(range(2)), threading.Event()
+
+    def save_after_a_while(store: Store, *rows: Any) -> None:
+        if next(failures, None) is not None:
+            raise voeflow.StoreError("disk full")
+        save(store, *rows)
+        saved.set()
+
+    monkeypatch.setattr(Store, "save_progress", save_after_a_while)
+    monkeypatch.setattr("voeflow._bookkeeping.SAVE_INTERVAL", 0.001)
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["notes"].instance.wait(1)
+        assert await trio.to_thread.run_sync(saved.wait, 10)
+
+    store = Store.open(tmp_path / "voeflow.db")
+    assert store.open_sinks(["notes"])["notes"].cursor == 1
+    store.close()
+
+
+async def test_why_a_filter_said_so_is_kept(tmp_path: Path) -> None:
+    @attrs.frozen
+    class Says:
+        def matches(self, event: voeflow.Event) -> voeflow.Verdict:
+            return voeflow.Verdict(True, "zenith angle 30 deg")
+
+    toml = SIMPLE + '[filters.says]\nplugin = "says"\n[handlers.acts]\nplugin = "notebook"\nwhen = "says"\n'
+    async with running(tmp_path, toml, [_filters(says=Says)]) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["acts"].instance.wait(1)
+
+    reader = StoreReader.open(tmp_path / "voeflow.db")
+    (verdict,) = verdicts_of(reader, 1)
+    reader.close()
+    assert (verdict.filter, verdict.holds, verdict.reason) == ("says", True, "zenith angle 30 deg")
+
+
+async def test_a_plain_handler_may_block(tmp_path: Path) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    @attrs.frozen
+    class Blocks:
+        def handle(self, event: voeflow.Event) -> None:
+            entered.set()
+            assert release.wait(10)
+
+    async with running(tmp_path, SIMPLE + '[handlers.b]\nplugin = "b"\n', [_handlers(b=Blocks)]) as (
+        pipeline,
+        _,
+    ):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1"))
+        await trio.to_thread.run_sync(entered.wait, 10)
+        await submit(voevent("ivo://a.bc/d#2"))
+        await pipeline.handlers["notes"].instance.wait(2)
+        release.set()
+
+
+async def test_a_packet_that_trips_the_parser_is_refused_and_the_node_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = voeflow.Event.parse
+
+    def trip(raw: bytes, **facts: Any) -> voeflow.Event:
+        if b"trip" in raw:
+            raise KeyError("a bug of ours")
+        return parse(raw, **facts)
+
+    monkeypatch.setattr(voeflow.Event, "parse", trip)
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        tripped = await submit(voevent("ivo://a.bc/d#trip"))
+        answer = await submit(voevent())
+
+    assert (tripped.outcome, answer.outcome) == ("refused", "accepted")
+
+
+async def test_who_takes_without_being_a_sink_is_told_what_to_write(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        with pytest.raises(TypeError, match="sink = True"):
+            await pipeline.transports["in"].instance.node.take()

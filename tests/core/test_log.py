@@ -1,0 +1,71 @@
+"""Log lines for people and for machines; nothing from outside can break one."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from voeflow._log import configure_log
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_a_line_of_json_is_one_object_with_time_and_level() -> None:
+    out = io.StringIO()
+    configure_log("info", "json", out)
+    structlog.get_logger().info("event accepted", ivorn="ivo://a.bc/d#1")
+
+    line = json.loads(out.getvalue())
+    assert (line["event"], line["level"], line["ivorn"]) == ("event accepted", "info", "ivo://a.bc/d#1")
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_came_from_outside_cannot_break_a_line_or_drive_a_terminal(log_format: str) -> None:
+    out = io.StringIO()
+    configure_log("info", log_format, out)  # type: ignore[arg-type]  # pytest gives plain text
+    structlog.get_logger().warning("event refused", reason="a\nb\x1b[2J" + "x" * 10_000)
+
+    assert out.getvalue().count("\n") == 1
+    assert "\x1b[2J" not in out.getvalue()
+    assert len(out.getvalue()) < 1000
+
+
+def test_lines_below_the_level_are_left_out() -> None:
+    out = io.StringIO()
+    configure_log("warning", "console", out)
+    structlog.get_logger().info("quiet")
+
+    assert out.getvalue() == ""
+
+
+def test_a_plugin_that_uses_the_standard_library_s_logging_is_heard() -> None:
+    out = io.StringIO()
+    configure_log("info", "json", out)
+    logging.getLogger("voeflow_cta").warning("the dome is %s", "closed")
+
+    line = json.loads(out.getvalue())
+    assert (line["event"], line["logger"]) == ("the dome is closed", "voeflow_cta")
+
+
+def test_a_traceback_is_kept_for_debugging() -> None:
+    out = io.StringIO()
+    configure_log("debug", "json", out)
+    try:
+        raise ValueError("no")
+    except ValueError as error:
+        structlog.get_logger().debug("handler raised", exc_info=error)
+
+    assert "ValueError: no" in json.loads(out.getvalue())["exception"]
