@@ -120,8 +120,8 @@ def _local(tag: str) -> str:
     return _PREFIXES.get(namespace, "") + printable(name, _NAME)
 
 
-def _listed(names: Sequence[str], last: str = "or") -> str:
-    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
@@ -135,15 +135,17 @@ def _hint(name: str, known: Sequence[str]) -> str:
 def _unexpected(complaint: _Complaint) -> str:
     element, around = complaint.element, complaint.around
     expected = _EXPECTED.search(complaint.said)
-    missing = _listed(expected[1].split(", ")) if expected else ""
+    wanted = f": expected {_listed(expected[1].split(', '))}" if expected else ""
     parent = element.getparent() if element is not None else None
-    if element is None or parent is None or around is None:
-        return f"{complaint.where} is not allowed where it stands" + (
-            f"; expected {missing}" if missing else ""
-        )
+    if element is None or parent is None or around is None or not around.children:
+        return f"{complaint.where} is not allowed where it stands{wanted}"
     name = etree.QName(element)
     shown, inside = _local(name.localname), _where(parent)
-    if name.namespace and name.localname in around.children:
+    known = tuple(around.children)
+    again = next(element.itersiblings(name, preceding=True), None) is not None
+    if (again or not name.namespace) and name.localname in known and not around.order:
+        return f"{shown} stands in {inside} more than once"
+    if name.namespace and name.localname in known:
         top = etree.QName(element.getroottree().getroot()).localname
         return (
             f'{shown} in {inside} is in the namespace "{printable(name.namespace, _VALUE)}", but all '
@@ -151,12 +153,8 @@ def _unexpected(complaint: _Complaint) -> str:
         )
     if name.namespace:
         return f'{shown} of the namespace "{printable(name.namespace, _VALUE)}" is not allowed in {inside}'
-    known = tuple(around.children)
     if name.localname not in known:
         return f"{shown} is not allowed in {inside}{_hint(name.localname, known)}; expected {_listed(known)}"
-    if not around.order:
-        return f"{shown} stands in {inside} more than once"
-    wanted = f": expected {missing}" if missing else ""
     return f"{shown} may not stand here in {inside}{wanted}; the order is {', '.join(around.order)}"
 
 
@@ -232,13 +230,17 @@ def _not_empty(complaint: _Complaint) -> str:
     return f"{complaint.where} must be empty: not even a blank between its tags"
 
 
+#: What XML takes for blanks; a no-break space is text.
+_BLANKS = " \t\r\n"
+
+
 def _stray_text(complaint: _Complaint) -> str:
     said = f"text is not allowed in {complaint.where} outside of its elements"
     if complaint.element is None:
         return said
     texts = [complaint.element.text, *(child.tail for child in complaint.element)]
-    stray = next((text for text in texts if text and not text.isspace()), "")
-    return f"{said}: {_quoted(' '.join(stray[: 2 * _VALUE].split()))}" if stray else said
+    stray = next((found for text in texts if text and (found := text.strip(_BLANKS))), "")
+    return f"{said}: {_quoted(re.sub(f'[{_BLANKS}]+', ' ', stray[: 2 * _VALUE]))}" if stray else said
 
 
 def _only_text(complaint: _Complaint) -> str:
@@ -250,6 +252,14 @@ def _not_unique(complaint: _Complaint) -> str:
     return (
         f"id {_quoted(value)} of {complaint.where} is another element's too; all ids in a packet must differ"
     )
+
+
+def _not_a_type(complaint: _Complaint) -> str:
+    return f"{complaint.subject} names no type that may stand there; leave it out"
+
+
+def _not_nil(complaint: _Complaint) -> str:
+    return f"attribute xsi:nil is not allowed in {complaint.where}"
 
 
 def _as_said(complaint: _Complaint) -> str:
@@ -281,5 +291,8 @@ _WORDS: Mapping[str, Callable[[_Complaint], str]] = {
     "SCHEMAV_CVC_MININCLUSIVE_VALID": _out_of_bounds,
     "SCHEMAV_CVC_MAXINCLUSIVE_VALID": _out_of_bounds,
     "SCHEMAV_CVC_AU": _not_fixed,
+    "SCHEMAV_CVC_ELT_3_1": _not_nil,
+    "SCHEMAV_CVC_ELT_4_2": _not_a_type,
+    "SCHEMAV_CVC_ELT_4_3": _not_a_type,
     "SCHEMAV_CVC_IDC": _not_unique,
 }
