@@ -31,11 +31,25 @@ $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(VENV)/.run
 
+# voevent-parse is built from source, by a script that uses names which Python 3.12 has taken away; this gives
+# them back to the peers' environment.
+define OLD_NAMES
+import pathlib, sysconfig
+pathlib.Path(sysconfig.get_path("purelib"), "old_names_of_configparser.pth").write_text(
+    "import configparser as c; c.SafeConfigParser = c.RawConfigParser; "
+    "c.RawConfigParser.readfp = c.RawConfigParser.read_file\n"
+)
+endef
+export OLD_NAMES
+
 # The peers that voeflow is tested against, in an environment of their own.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  comet==3.1.0 pygcn==1.1.3 'voevent-parse>=1.0.3' 'setuptools<81'
+	  comet==3.1.0 pygcn==1.1.3 'setuptools>=75,<81'
+	$(PEERS)/bin/python -c "$$OLD_NAMES"
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-build-isolation 'voevent-parse>=1.0.3'
 	@touch $@
 
 peers: $(PEERS)/.installed
