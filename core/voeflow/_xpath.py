@@ -121,6 +121,10 @@ def _check_names(expression: str) -> None:
 
 
 def _readable(error: etree.XPathError) -> str:
-    if str(error) == "Invalid expression":
-        return "invalid expression; look for an unclosed quote or bracket, or a stray character"
-    return printable(str(error))
+    match str(error):
+        case "Invalid expression":
+            return "invalid expression; look for an unclosed quote or bracket, or a stray character"
+        case "Invalid predicate":
+            return "invalid predicate; look for an unclosed bracket"
+        case other:
+            return printable(other)
