@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import voeflow
 
+from .mail import Email
 from .save import Save
 from .spawn import Spawn
 
-__all__ = ["Save", "Spawn", "register_handlers"]
+__all__ = ["Email", "Save", "Spawn", "register_handlers"]
 
 
 @voeflow.hookimpl
 def register_handlers() -> Mapping[str, type]:
     """Name the built-in handlers, as any distribution would name its own."""
-    return {"save": Save, "spawn": Spawn}
+    return {"email": Email, "save": Save, "spawn": Spawn}
