@@ -302,3 +302,11 @@ def test_no_part_of_a_position_is_sixty_and_it_reads_back(ra: float, dec: float)
 )
 def test_an_error_is_in_the_unit_that_reads_best(degrees: float, shown: str) -> None:
     assert show_angle(degrees) == shown
+
+
+def test_a_link_among_the_parameters_is_whole_and_pushes_nothing_aside() -> None:
+    link = "https://example.org/" + "x" * 120
+    what = f'<What><Param name="chart" value="{link}" unit="-"/><Param name="z" value="1.2" unit="m"/></What>'
+    lines = body(voeflow.Event.parse(voevent(body=what))).splitlines()
+    assert f"  chart    {link}  -" in lines
+    assert "  z        1.2  m" in lines

@@ -86,13 +86,13 @@ def test_files_and_folders_are_not_for_the_world(tmp_path: Path) -> None:
 
 
 def test_the_mode_is_the_one_asked_for_whatever_the_umask(tmp_path: Path) -> None:
-    Save(tmp_path, mode=0o664).handle(parsed())
+    Save(tmp_path, mode="664").handle(parsed())
     (file,) = tmp_path.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o664
 
 
-@pytest.mark.parametrize("mode", [640, 0o040, 0o4640, -1])
-def test_a_mode_that_is_no_octal_permission_is_a_mistake(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", ["040", "4640", "0o640", "rw-r-----", "6640", ""])
+def test_a_mode_that_is_no_octal_permission_is_a_mistake(tmp_path: Path, mode: str) -> None:
     with pytest.raises(ValueError, match="octal"):
         Save(tmp_path, mode=mode)
 

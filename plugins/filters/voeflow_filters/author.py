@@ -29,7 +29,7 @@ class Author:
     """Pass events whose AuthorIVORN is one of `authors`.
 
     Each is an AuthorIVORN in full, or the beginning of one and a `*`. Upper and lower case are the same, as
-    in all IVOIDs (IVOA Identifiers 2.0, section 2.1). An event without an AuthorIVORN does not pass.
+    in all IVOIDs (IVOA Identifiers 2.0, section 2.2). An event without an AuthorIVORN does not pass.
 
     This sorts events; it is no protection: anybody can write any AuthorIVORN into a packet. Who may send
     events to this node is the business of `allow` in a `vtp-receive` table.

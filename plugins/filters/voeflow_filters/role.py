@@ -9,7 +9,7 @@ import attrs
 
 import voeflow
 
-#: The roles that a VOEvent may have (VOEvent 2.0, section 3.1), in the standard's order.
+#: The roles that a VOEvent may have (VOEvent 2.0, section 3.1.2), in the standard's order.
 ROLES = ("observation", "prediction", "utility", "test")
 
 
@@ -29,7 +29,7 @@ class Role:
 
     A packet says with its role whether it tells of something seen (`observation`), of something to come
     (`prediction`), of the sender's own state (`utility`), or is not to be acted on at all (`test`). A packet
-    without a role is an observation (VOEvent 2.0, section 3.1).
+    without a role is an observation (VOEvent 2.0, section 3.1.2).
 
         [filters.test]
         plugin = "role"

@@ -38,7 +38,7 @@ def folder_name(author: str | None) -> str:
     """Name the sub-folder of one author.
 
     Case is folded, since IVOIDs differ by no more than case where they mean the same (IVOA Identifiers 2.0,
-    section 2.1). Where the readable form has lost anything else, a `+` and the start of a SHA-256 keep two
+    section 2.2). Where the readable form has lost anything else, a `+` and the start of a SHA-256 keep two
     authors apart.
 
     Args:

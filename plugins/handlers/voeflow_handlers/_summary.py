@@ -18,8 +18,9 @@ from ._sky import show_angle, show_position, show_time
 #: The greatest length of a value on a line, and of a description, in characters.
 VALUE_MAX, DESCRIPTION_MAX = 200, 2000
 
-#: The widest columns of the table of parameters, in characters; its longest, in rows.
-NAME_WIDTH, PARAM_WIDTH, UNIT_WIDTH, ROWS_MAX = 32, 60, 20, 100
+#: The table of parameters: the longest name and unit, and the longest value that others are lined up with, in
+#: characters; the most rows. A longer value is often a link, and kept whole up to `VALUE_MAX`.
+NAME_WIDTH, UNIT_WIDTH, ALIGNED_WIDTH, ROWS_MAX = 32, 20, 40, 100
 
 #: The most lines of any other list: concepts, citations, what is said of the author.
 LIST_MAX = 20
@@ -196,13 +197,13 @@ def _parameters(event: voeflow.Event) -> Iterator[str]:
         (
             group,
             one_line(p.name or "-", NAME_WIDTH),
-            one_line(p.value, PARAM_WIDTH),
+            one_line(p.value),
             one_line(p.unit, UNIT_WIDTH),
         )
         for group, p in rows[:ROWS_MAX]
     ]
     name_width = max((len(name) for _, name, _, _ in cells), default=0)
-    value_width = max((len(value) for _, _, value, unit in cells if unit), default=0)
+    value_width = max((len(v) for _, _, v, unit in cells if unit and len(v) <= ALIGNED_WIDTH), default=0)
     last = ""
     for group, name, value, unit in cells:
         if group != last:

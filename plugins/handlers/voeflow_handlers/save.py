@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import threading
 from contextlib import suppress
@@ -20,6 +21,9 @@ from ._names import file_name, folder_name
 #: Folders made here can be entered by the owner, and read by the group.
 FOLDER_MODE = 0o750
 
+#: Permissions of a file that its owner can read and write, in octal.
+_MODE = re.compile(r"0?[67][0-7]{2}")
+
 #: Temporary files of this handler, and of nothing else.
 _PREFIX, _SUFFIX = ".voeflow-", ".tmp"
 
@@ -27,11 +31,11 @@ _PREFIX, _SUFFIX = ".voeflow-", ".tmp"
 _SWEPT_MAX = 1000
 
 
-def _file_mode(instance: object, attribute: attrs.Attribute[int], mode: int) -> None:
-    if not 0 <= mode <= 0o777 or mode & 0o600 != 0o600:
+def _permissions(instance: object, attribute: attrs.Attribute[str], mode: str) -> None:
+    if not _MODE.fullmatch(mode):
         raise ValueError(
-            f"expected permissions from 0o600 to 0o777 that let the owner read and write, got {mode:#o};"
-            " write them in octal, as in mode = 0o640"
+            'expected permissions in octal, as "640" for owner and group, that let the owner read and write;'
+            f' got "{mode}"'
         )
 
 
@@ -66,10 +70,10 @@ class Save:
             " AuthorIVORN; none if left out"
         },
     )
-    mode: int = attrs.field(
-        default=0o640,
-        validator=_file_mode,
-        metadata={"help": "the files' permissions, in octal: 0o640, 0o644"},
+    mode: str = attrs.field(
+        default="640",
+        validator=_permissions,
+        metadata={"help": 'the files\' permissions in octal, whatever the umask: "600", "640", "644"'},
     )
     _swept: set[Path] = attrs.field(init=False, factory=set, repr=False, eq=False)
     _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False, eq=False)
@@ -99,7 +103,7 @@ class Save:
         """
         folder = self.directory / self._folder(event)
         self._prepare(folder)
-        _write_whole(folder / file_name(event.ivorn, event.digest), event.raw, self.mode)
+        _write_whole(folder / file_name(event.ivorn, event.digest), event.raw, int(self.mode, 8))
 
     def _folder(self, event: voeflow.Event) -> str:
         if self.by == "date":
