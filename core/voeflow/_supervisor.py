@@ -68,6 +68,7 @@ async def run_transport(
 
 async def _run(table: TransportTable, node: Node, *, task_status: trio.TaskStatus[object]) -> None:
     """Run the plugin, which may even call `sys.exit`."""
+    structlog.contextvars.bind_contextvars(transport=table.name)  # all of the plugin's tasks inherit it
     try:
         await table.instance.run(node, task_status=task_status)
     except SystemExit as error:

@@ -92,7 +92,8 @@ async def run_handler(table: HandlerTable, sink: Sink) -> None:
 async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None:
     assert callable(call)
     try:
-        await call(delivery)
+        with structlog.contextvars.bound_contextvars(sink=table.name):
+            await call(delivery)
     except Later as later:
         delivery.later(later.seconds, later.reason)
     except PLUGIN_FAULTS as error:
