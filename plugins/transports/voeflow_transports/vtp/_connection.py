@@ -1,0 +1,181 @@
+"""A connection: a plain non-blocking socket, waited for with trio.
+
+A broker has a connection for every event of an author and thousands for its subscribers. This does the two
+things that a stream of trio's does not: it sends at once what the kernel takes, without a task, and keeps the
+rest.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+
+import trio
+
+#: How much is read at once, in bytes. An author that sends many events is served a piece at a time, and
+#: each piece is one commit to the store.
+READ_SIZE = 2**18
+
+#: How much a peer may still send, in bytes, that is thrown away while the connection closes.
+_DISCARDED = 2**20
+
+
+class Connection:
+    """One connection.
+
+    What was sent and not taken by the kernel waits in `unsent`; it keeps the bytes that it was given,
+    uncopied, so a thousand connections that are sent one buffer hold it once.
+
+    Attributes:
+        peer: the peer's address, for the log: `192.0.2.1:40123`, `[2001:db8::1]:40123`, `unix:/path`.
+        host: the peer's numeric address, or empty on a Unix socket.
+        unsent: how many bytes wait, of those sent.
+        closed: whether this end has closed it.
+    """
+
+    def __init__(self, sock: socket.socket, peer: str, host: str) -> None:
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer = peer
+        self.host = host
+        self.unsent = 0
+        self.closed = False
+        self._socket = sock
+        self._waiting: deque[memoryview] = deque()
+
+    async def receive(self, most: int = READ_SIZE) -> bytes:
+        """Wait for bytes from the peer, and take at most `most` of them.
+
+        Returns:
+            The bytes; none at the end of the peer's stream.
+
+        Raises:
+            OSError: the connection has failed.
+            trio.ClosedResourceError: this end closed it meanwhile.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self.closed:
+            raise trio.ClosedResourceError
+        try:
+            data = self._socket.recv(most)
+        except BlockingIOError:
+            pass
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return data
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(most)
+            except BlockingIOError:  # woken for nothing
+                continue
+
+    def send_nowait(self, data: bytes) -> None:
+        """Send what the kernel takes now, after what waits already, and keep the rest; see `flush`.
+
+        Raises:
+            OSError: the connection has failed.
+            trio.ClosedResourceError: this end has closed it.
+        """
+        if self.closed:
+            raise trio.ClosedResourceError
+        view = memoryview(data)
+        if not self._waiting:
+            view = view[self._send(view) :]
+        if view:
+            self._waiting.append(view)
+            self.unsent += len(view)
+
+    async def flush(self) -> None:
+        """Wait until nothing is unsent, sending it. One task at a time may do so.
+
+        Raises:
+            OSError: the connection has failed.
+            trio.ClosedResourceError: this end closed it meanwhile.
+        """
+        await trio.lowlevel.checkpoint()
+        while self._waiting:
+            await trio.lowlevel.wait_writable(self._socket)
+            while self._waiting and (taken := self._send(self._waiting[0])):
+                self.unsent -= taken
+                if taken < len(self._waiting[0]):
+                    self._waiting[0] = self._waiting[0][taken:]
+                else:
+                    self._waiting.popleft()
+
+    async def finish(self, patience: float) -> None:
+        """Send what waits, end our stream, wait for the peer to end its own, and close.
+
+        A close while bytes of the peer's are unread makes the kernel reset the connection, and the peer may
+        then lose a receipt that it has not read yet.
+
+        Args:
+            patience: how long this may take, in seconds.
+        """
+        try:
+            with trio.move_on_after(patience):
+                await self.flush()
+                self._socket.shutdown(socket.SHUT_WR)
+                discarded = 0
+                while discarded < _DISCARDED and (data := await self.receive()):
+                    discarded += len(data)
+        except (OSError, trio.ClosedResourceError):
+            pass  # it is closed for us
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once; whoever waits on it gets `trio.ClosedResourceError`. Twice is harmless."""
+        if not self.closed:
+            self.closed = True
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+            self._waiting.clear()
+            self.unsent = 0
+
+    async def aclose(self) -> None:
+        """Close at once, and let other tasks run."""
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+    def _send(self, data: memoryview) -> int:
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+
+
+async def connect(host: str, port: int, path: str) -> Connection:
+    """Connect to a TCP port, trying every address of the host's, or to a Unix socket.
+
+    Raises:
+        OSError: nobody answered; the message says why.
+    """
+    if path:
+        stream = await trio.open_unix_socket(path)
+        return Connection(socket.socket(fileno=stream.socket.detach()), f"unix:{path}", "")
+    try:
+        stream = await trio.open_tcp_stream(host, port)
+    except OSError as error:
+        raise OSError(error.errno, _reason(error)) from error
+    sock = socket.socket(fileno=stream.socket.detach())
+    try:
+        peer = sock.getpeername()
+        return Connection(sock, show_peer(peer), peer[0])
+    except OSError:
+        sock.close()
+        raise
+
+
+def show_peer(name: tuple[str, int, int, int] | tuple[str, int]) -> str:
+    """Give a peer's numeric address and port as one would write it."""
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def _reason(error: OSError) -> str:
+    """Say why a connection could not be made: the reason for the first address where there were several."""
+    cause: BaseException = error.__cause__ or error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)

@@ -1,0 +1,61 @@
+"""Who must leave when there are too many connections."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import attrs
+
+from ._connection import Connection
+
+
+@attrs.define(eq=False)
+class Crowd:
+    """The connections that are open at a port.
+
+    When there is no room for one more, the network that has the most connections gives up its oldest, or is
+    turned away if it is its own newcomer: so one peer can fill the port, and yet keep no other out.
+
+    Attributes:
+        most: how many connections there may be.
+    """
+
+    most: int
+    _inside: dict[str, dict[Connection, None]] = attrs.field(factory=dict, init=False, repr=False)
+    _count: int = attrs.field(default=0, init=False)
+
+    def enter(self, newcomer: Connection) -> Connection | None:
+        """Let a connection in.
+
+        Returns:
+            None if there was room. Otherwise the connection to close, which is no longer counted: another,
+            and the newcomer is in; or the newcomer itself.
+        """
+        leaver = None
+        own = network_of(newcomer.host)
+        if self._count >= self.most:
+            largest = max(self._inside.values(), key=len)
+            if len(largest) <= len(self._inside.get(own, ())) + 1:
+                return newcomer
+            leaver = next(iter(largest))
+            self.leave(leaver)
+        self._inside.setdefault(own, {})[newcomer] = None
+        self._count += 1
+        return leaver
+
+    def leave(self, connection: Connection) -> None:
+        """Count a connection no longer; harmless if it is not counted."""
+        own = network_of(connection.host)
+        group = self._inside.get(own)
+        if group is not None and connection in group:
+            del group[connection]
+            self._count -= 1
+            if not group:
+                del self._inside[own]
+
+
+def network_of(host: str) -> str:
+    """Give what one peer can be taken to have: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))

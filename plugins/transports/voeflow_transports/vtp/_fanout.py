@@ -1,0 +1,154 @@
+"""How a broadcaster's events get to its subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+
+import attrs
+import structlog
+import trio
+
+import voeflow
+
+from ._filtering import Filtering
+from ._frames import frame
+from ._judge import Judge
+from ._options import utcnow
+from ._subscription import Subscription
+from ._test_event import test_event
+
+log = structlog.get_logger()
+
+#: How much is sent to everybody before anybody's flush may go on, in bytes. Smaller pieces cost more system
+#: calls, larger ones ask more of the peers' buffers.
+_PIECE = 2**18
+
+#: How many subscribers are sent to before other tasks may run: some milliseconds' worth of system calls.
+_AT_ONCE = 100
+
+#: How many batches may wait for the filters to be asked, while subscribers without filters are served on.
+_WAITING = 4
+
+
+@attrs.frozen
+class _Filtered:
+    """A batch for the subscribers that have filters, as they were when it came.
+
+    Attributes:
+        deliveries: the events.
+        whose: the subscribers, each with its filters.
+    """
+
+    deliveries: Sequence[voeflow.Delivery]
+    whose: Sequence[tuple[Subscription, tuple[str, ...]]]
+
+
+@attrs.define(eq=False)
+class FanOut:
+    """Takes events from the node and hands each to the subscribers it is for.
+
+    Subscribers without filters are served first, and are not kept waiting by the filters of others.
+
+    Attributes:
+        node: the node.
+        filtering: is told which filters to bar.
+        max_filter_time: how much processor time one may take for a batch, in seconds.
+        subscriptions: the subscribers; a dict for its order.
+    """
+
+    node: voeflow.Node
+    filtering: Filtering
+    max_filter_time: float
+    subscriptions: dict[Subscription, None] = attrs.field(factory=dict, init=False)
+
+    async def run(self) -> None:
+        """Hand events on until cancelled.
+
+        Raises:
+            OSError: the process that asks filters cannot be started.
+        """
+        send, receive = trio.open_memory_channel[_Filtered](_WAITING)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._serve_filtered, receive)
+            while True:
+                deliveries = await self.node.take()
+                plain = [each for each in self.subscriptions if not each.filters]
+                filtered = [(each, each.filters) for each in self.subscriptions if each.filters]
+                await self._hand(deliveries, plain)
+                if filtered:
+                    await send.send(_Filtered(deliveries, filtered))
+                else:
+                    _done(deliveries)
+
+    async def send_test_events(self, interval: float) -> None:
+        """Send every subscriber a test event now and then, whatever its filters, as Comet does."""
+        while True:
+            await trio.sleep(interval)
+            ivorn, packet = test_event(self.node.ivoid, utcnow())
+            await self._send([ivorn], frame(packet), list(self.subscriptions))
+
+    async def _serve_filtered(self, batches: trio.MemoryReceiveChannel[_Filtered]) -> None:
+        judge = Judge(self.max_filter_time)
+        try:
+            async for batch in batches:
+                packets = [delivery.event.raw for delivery in batch.deliveries]
+                expressions = dict.fromkeys(each for _, filters in batch.whose for each in filters)
+                judgement = await judge.ask(expressions, packets)
+                for expression, reason in judgement.costly.items():
+                    self._bar(expression, reason)
+                groups: dict[tuple[bool, ...], list[Subscription]] = {}
+                for subscription, filters in batch.whose:
+                    answers = [judgement.held[each] for each in filters if each in judgement.held]
+                    # Whose filters were all barred just now has none left, and none lets everything pass.
+                    which = tuple(map(any, zip(*answers, strict=True))) or (True,) * len(packets)
+                    groups.setdefault(which, []).append(subscription)
+                for which, subscriptions in groups.items():
+                    await self._hand(list(compress(batch.deliveries, which)), subscriptions)
+                _done(batch.deliveries)
+        finally:
+            await judge.aclose()
+
+    def _bar(self, expression: str, reason: str) -> None:
+        owners = [each for each in self.subscriptions if expression in each.filters]
+        self.filtering.bar(expression, reason, [each.connection.host for each in owners], trio.current_time())
+        for subscription in owners:
+            subscription.filters = tuple(each for each in subscription.filters if each != expression)
+            log.warning(
+                "filter left out",
+                transport=self.node.name,
+                peer=subscription.connection.peer,
+                filter=voeflow.printable(expression),
+                reason=reason,
+            )
+
+    async def _hand(
+        self, deliveries: Sequence[voeflow.Delivery], subscriptions: Sequence[Subscription]
+    ) -> None:
+        """Hand events to subscribers in pieces, each one buffer for all of them."""
+        if not subscriptions:
+            return
+        ivorns: list[str] = []
+        frames: list[bytes] = []
+        size = 0
+        for delivery in deliveries:
+            ivorns.append(delivery.event.ivorn)
+            frames.append(frame(delivery.event.raw))
+            size += len(frames[-1])
+            if size >= _PIECE:
+                await self._send(ivorns, b"".join(frames), subscriptions)
+                ivorns, frames, size = [], [], 0
+        if frames:
+            await self._send(ivorns, b"".join(frames), subscriptions)
+
+    async def _send(self, ivorns: list[str], piece: bytes, subscriptions: Sequence[Subscription]) -> None:
+        for number, subscription in enumerate(subscriptions, 1):
+            subscription.hand(piece, ivorns)
+            if number % _AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+
+
+def _done(deliveries: Sequence[voeflow.Delivery]) -> None:
+    for delivery in deliveries:
+        delivery.done()

@@ -1,0 +1,70 @@
+"""The process that asks subscribers' XPath filters; run as `python -m voeflow_transports.vtp._judge_process`.
+
+An expression from a stranger can keep libxml2 busy for years on a packet of a few kilobytes, and a thread
+inside libxml2 cannot be stopped. A process can: the kernel ends this one when an expression has used its
+processor time, and the broadcaster starts another.
+
+It says `ready` first. A request comes on standard input, in frames: first JSON, `{"expressions": [...],
+"events": 2, "seconds": 1.0}`, then each event's packet. The answer is a line for each expression, in order,
+of a `1` or `0` for each event. An expression that fails on an event does not hold for it. The end of standard
+input ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import struct
+import sys
+from typing import BinaryIO
+
+import voeflow
+
+#: The first line of what it writes.
+READY = b"ready"
+
+#: What this process may allocate, in bytes: an expression may also build long strings.
+_MOST_MEMORY = 2**31
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # these are the node's business; it ends this process
+        signal.signal(stop, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends a process, also inside libxml2
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    answers.write(READY + b"\n")
+    answers.flush()
+    while (head := _read_frame(requests)) is not None:
+        request = json.loads(head)
+        packets = [_read_frame(requests) or b"" for _ in range(request["events"])]
+        events = [voeflow.Event.parse(packet, max_bytes=len(packet)) for packet in packets]
+        for expression in request["expressions"]:
+            signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+            question = voeflow.XPath(expression)
+            answer = bytes(b"01"[_holds(question, event)] for event in events)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            answers.write(answer + b"\n")
+            answers.flush()
+
+
+def _holds(question: voeflow.XPath, event: voeflow.Event) -> bool:
+    try:
+        return question.holds(event)
+    except Exception:  # noqa: BLE001 - whatever libxml2 finds wrong with a stranger's expression on this event
+        return False
+
+
+def _read_frame(stream: BinaryIO) -> bytes | None:
+    count = stream.read(4)
+    if len(count) < 4:
+        return None
+    (size,) = struct.unpack("!I", count)
+    return stream.read(size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""`vtp-broadcast`: sends events to subscribers (VTP 2.0, sections 4.2, 5 and 7.3)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import structlog
+import trio
+
+import voeflow
+
+from ._addresses import SUBSCRIBERS_PORT, Address
+from ._allow import check_open, read_allow
+from ._broadcaster import Broadcaster
+from ._connection import Connection
+from ._fanout import FanOut
+from ._filtering import Filtering
+from ._machine import FiltersBrought, Found, Receipt, Unreadable
+from ._options import above_zero, at_least, read_listens, utcnow
+from ._serve import serve
+from ._subscription import Subscription
+
+log = structlog.get_logger()
+
+#: The longest time without traffic that VTP 2.0 allows a broker, in seconds (section 5).
+LONGEST_SILENCE = 90.0
+
+#: What a subscriber may send in one frame besides its filters, in bytes.
+_MESSAGE_SIZE = 2**16
+
+
+def _check_interval(_: object, __: attrs.Attribute[voeflow.Seconds], value: float) -> None:
+    if not 0 < value <= LONGEST_SILENCE:
+        raise ValueError(
+            f"expected above 0 s and at most {LONGEST_SILENCE:g} s, which is the longest silence that "
+            f"VTP 2.0 allows a broker, got {voeflow.show_seconds(value)}"
+        )
+
+
+@attrs.frozen
+class VTPBroadcast:
+    """Send events to whoever subscribes: Comet, pygcn, `voeflow listen`, or another node.
+
+    Every subscriber gets the bytes that were received. One that brings XPath filters, as Comet's `--filter`
+    does, gets the events for which any of them holds. Nobody waits for a slow subscriber: one that takes too
+    little, answers nothing or falls silent is dropped, and told in the log; it may come back.
+
+        [transports.public]
+        plugin = "vtp-broadcast"
+        listen = "0.0.0.0:8099"
+        allow  = ["0.0.0.0/0", "::/0"]          # everybody
+        when   = "not test"
+    """
+
+    sink: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("ivoid",)
+
+    listen: tuple[Address, ...] = attrs.field(
+        default=(str(SUBSCRIBERS_PORT),),
+        converter=read_listens,
+        metadata={
+            "one_or_many": True,
+            "help": "HOST:PORT, [IPv6]:PORT or unix:/path; a port alone is open to this machine only",
+        },
+    )
+    allow: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata={
+            "one_or_many": True,
+            "help": "the networks that may connect; this machine alone if left out",
+        },
+    )
+
+    @allow.validator
+    def _check_allow(self, _: attrs.Attribute[tuple[str, ...]], allow: tuple[str, ...]) -> None:
+        check_open(self.listen, read_allow(allow))
+
+    alive_interval: voeflow.Seconds = attrs.field(
+        default=voeflow.Seconds(60.0),
+        validator=_check_interval,
+        metadata={"help": "how often each subscriber is sent an iamalive; at most 90 s"},
+    )
+    alive_patience: int = attrs.field(
+        default=2,
+        validator=at_least(1),
+        metadata={
+            "help": "how many iamalive in a row a subscriber may leave without a word before it is dropped"
+        },
+    )
+    test_interval: voeflow.Seconds = attrs.field(
+        default=voeflow.Seconds(3600.0),
+        metadata={"help": 'how often every subscriber is sent a test event; "0" for never'},
+    )
+    max_subscribers: int = attrs.field(
+        default=5000,
+        validator=at_least(1),
+        metadata={"help": "how many may be connected; above it the address with the most gives way"},
+    )
+    max_unsent: voeflow.Bytes = attrs.field(
+        default=voeflow.Bytes(4 * 2**20),
+        validator=at_least(1),
+        metadata={"help": "how much may wait for a subscriber that takes too little, before it is dropped"},
+    )
+    max_unacknowledged: int = attrs.field(
+        default=10_000,
+        validator=at_least(1),
+        metadata={"help": "how many events in a row a subscriber may leave unanswered before it is dropped"},
+    )
+    max_filters: int = attrs.field(
+        default=16,
+        validator=at_least(0),
+        metadata={"help": "how many XPath filters a subscriber may bring; what is above it is left out"},
+    )
+    max_filter_length: int = attrs.field(
+        default=2000,
+        validator=at_least(1),
+        metadata={"help": "how many characters one filter may have; a longer one is left out"},
+    )
+    max_filter_time: voeflow.Seconds = attrs.field(
+        default=voeflow.Seconds(1.0),
+        validator=above_zero,
+        metadata={
+            "help": "how much processor time one filter may take for a batch of events, before it is barred"
+        },
+    )
+
+    async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[object]) -> None:
+        """Serve subscribers until cancelled.
+
+        Raises:
+            OSError: an address cannot be listened on.
+        """
+        filtering = Filtering(self.max_filters, self.max_filter_length)
+        fan_out = FanOut(node, filtering, self.max_filter_time)
+        async with trio.open_nursery() as nursery:
+
+            async def attend(connection: Connection) -> None:
+                await self._attend(connection, node, filtering, fan_out, nursery)
+
+            listeners = await nursery.start(
+                serve, node.name, self.listen, read_allow(self.allow), self.max_subscribers, attend
+            )
+            nursery.start_soon(fan_out.run)
+            if self.test_interval:
+                nursery.start_soon(fan_out.send_test_events, self.test_interval)
+            task_status.started(listeners)
+
+    async def _attend(
+        self,
+        connection: Connection,
+        node: voeflow.Node,
+        filtering: Filtering,
+        fan_out: FanOut,
+        nursery: trio.Nursery,
+    ) -> None:
+        machine = Broadcaster(
+            clock=utcnow,
+            limit=_MESSAGE_SIZE + 4 * self.max_filters * self.max_filter_length,
+            ivoid=node.ivoid,
+            opened=trio.current_time(),
+            alive_interval=self.alive_interval,
+            alive_patience=self.alive_patience,
+            max_unacknowledged=self.max_unacknowledged,
+        )
+        subscription = Subscription(connection, machine, self.max_unsent, nursery)
+        log.info("subscriber connected", transport=node.name, peer=connection.peer)
+        fan_out.subscriptions[subscription] = None
+        try:
+            subscription.hand(machine.outbox())
+            while not machine.over:
+                data = None
+                try:
+                    with trio.move_on_at(machine.deadline):
+                        data = await connection.receive(_MESSAGE_SIZE)
+                except (OSError, trio.ClosedResourceError) as error:
+                    subscription.drop(f"is gone: {error}")
+                    break
+                if data is None:
+                    machine.tick(trio.current_time())
+                else:
+                    for found in machine.receive(data, trio.current_time()):
+                        self._see(found, subscription, node, filtering)
+                subscription.hand(machine.outbox())
+        finally:
+            del fan_out.subscriptions[subscription]
+            connection.close()
+        if machine.fault:
+            log.warning("subscriber dropped", transport=node.name, peer=connection.peer, reason=machine.fault)
+        else:
+            log.info("subscriber left", transport=node.name, peer=connection.peer)
+
+    def _see(
+        self, found: Found, subscription: Subscription, node: voeflow.Node, filtering: Filtering
+    ) -> None:
+        about = {"transport": node.name, "peer": subscription.connection.peer}
+        match found:
+            case FiltersBrought(expressions):
+                admission = filtering.admit(expressions, subscription.connection.host, trio.current_time())
+                subscription.filters = admission.admitted
+                for expression, reason in admission.left_out:
+                    log.warning(
+                        "filter left out",
+                        **about,
+                        filter=voeflow.printable(expression),
+                        reason=voeflow.printable(reason),
+                    )
+                if admission.admitted:
+                    log.info(
+                        "filters set",
+                        **about,
+                        filters=[voeflow.printable(each) for each in admission.admitted],
+                    )
+            case Receipt(accepted=False):
+                log.info(
+                    "event refused by a subscriber",
+                    **about,
+                    ivorn=voeflow.printable(found.origin or ""),
+                    reason=voeflow.printable(found.reason or "none given"),
+                )
+            case Unreadable():
+                log.debug("unreadable message", **about, reason=voeflow.printable(found.reason))

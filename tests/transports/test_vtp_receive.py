@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from support.samples import voevent
+from transports.vtp_node import FakeNode, Peer, accept_all, connected, running, told_logs
+from transports.vtp_support import IVOID, clock
+
+import voeflow
+from voeflow_transports.vtp._messages import Message, write_iamalive
+from voeflow_transports.vtp.receive import VTPReceive
+
+ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2")
+
+
+def receive(**options: object) -> VTPReceive:
+    given: dict[str, object] = {"listen": ("127.0.0.1:0",), "linger": 0.0, **options}
+    return VTPReceive(**given)  # type: ignore[arg-type]  # the options of many tests
+
+
+async def test_an_event_is_submitted_and_acknowledged_and_the_connection_closes() -> None:
+    node = FakeNode()
+    async with running(receive(), node) as (listener,), connected(listener.port) as peer:
+        await peer.send(ONE)
+        assert await peer.message() == Message("ack", "ivo://a.b/c#1", IVOID)
+        assert await peer.closed()
+    ((raw, validate, address),) = node.submitted
+    assert (raw, validate) == (ONE, "schema")
+    assert address.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (voeflow.Submission("duplicate", "ivo://a.b/c#1"), Message("ack", "ivo://a.b/c#1", IVOID)),
+        (
+            voeflow.Submission("refused", "ivo://a.b/c#1", "line 3: no Who"),
+            Message("nak", "ivo://a.b/c#1", IVOID, "line 3: no Who"),
+        ),
+        (voeflow.Submission("refused", None, "no IVORN"), Message("nak", IVOID, IVOID, "no IVORN")),
+    ],
+)
+async def test_what_the_node_answers_reaches_the_author(answer: voeflow.Submission, message: Message) -> None:
+    async def say(raw: bytes) -> voeflow.Submission:
+        return answer
+
+    async with running(receive(validate="wellformed"), node := FakeNode(say)) as (listener,):
+        async with connected(listener.port) as peer:
+            await peer.send(ONE)
+            assert await peer.message() == message
+    assert node.submitted[0][1] == "wellformed"
+
+
+async def test_an_author_may_go_on_and_gets_its_receipts_in_order() -> None:
+    both = trio.Event()
+
+    async def second_first(raw: bytes) -> voeflow.Submission:
+        if raw == ONE:
+            await both.wait()
+        both.set()
+        return await accept_all(raw)
+
+    async with running(receive(linger=10.0), FakeNode(second_first)) as (listener,):
+        async with connected(listener.port) as peer:
+            await peer.send(ONE, TWO)  # the second is submitted while the first is in hand
+            assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
+            await peer.send(write_iamalive("ivo://x/y", clock), ONE)
+            assert await peer.message() == Message("iamalive", "ivo://x/y", IVOID)
+            assert (await peer.message()).role == "ack"
+
+
+async def test_so_many_are_in_hand_and_no_more() -> None:
+    in_hand, most = 0, 0
+
+    async def count(raw: bytes) -> voeflow.Submission:
+        nonlocal in_hand, most
+        in_hand += 1
+        most = max(most, in_hand)
+        await trio.testing.wait_all_tasks_blocked()
+        in_hand -= 1
+        return await accept_all(raw)
+
+    async with running(receive(max_in_hand=3), FakeNode(count)) as (listener,):
+        async with connected(listener.port) as peer:
+            await peer.send(*[ONE] * 10)
+            assert {(await peer.message()).role for _ in range(10)} == {"ack"}
+    assert most == 3
+
+
+async def test_an_author_that_ends_its_stream_still_gets_its_receipt() -> None:
+    async with running(receive(linger=100.0), FakeNode()) as (listener,), connected(listener.port) as peer:
+        await peer.send(ONE)
+        await peer.stream.send_eof()
+        assert (await peer.message()).role == "ack"
+        assert await peer.closed()
+
+
+async def test_when_the_store_cannot_write_the_connection_closes_without_a_receipt_and_it_is_told_once() -> (
+    None
+):
+    async def full(raw: bytes) -> voeflow.Submission:
+        if raw == TWO:
+            raise voeflow.StoreError("the disk is full")
+        return await accept_all(raw)
+
+    with told_logs() as logs:
+        async with running(receive(linger=100.0), FakeNode(full)) as (listener,):
+            for _ in range(3):
+                async with connected(listener.port) as peer:
+                    await peer.send(ONE, TWO, ONE)
+                    assert (await peer.message()).role == "ack"  # the one before it was stored
+                    assert await peer.closed()
+    (told,) = logs
+    assert (told["log_level"], told["reason"]) == ("error", "the disk is full")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"<?xml version", "announced a frame of 1010792557 bytes, above the limit of 1048576"),
+        (b"\0\0\0\x09abc", "closed in the middle of a frame, 6 bytes short"),
+    ],
+)
+async def test_a_broken_frame_is_told_once_with_the_peer(sent: bytes, reason: str) -> None:
+    with told_logs() as logs:
+        async with running(receive(), FakeNode()) as (listener,), connected(listener.port) as peer:
+            await peer.stream.send_all(sent)
+            await peer.stream.send_eof()
+            assert await peer.closed()
+            name = peer.stream.socket.getsockname()
+            await trio.testing.wait_all_tasks_blocked()
+    (told,) = logs
+    assert told["event"] == "author cut off"
+    assert told["reason"] == reason
+    assert told["peer"] == f"127.0.0.1:{name[1]}"
+    assert told["transport"] == "table"
+
+
+async def test_receipts_reach_an_author_whose_connection_ends_by_its_own_fault() -> None:
+    async with running(receive(), FakeNode()) as (listener,), connected(listener.port) as peer:
+        await peer.stream.send_all(len(ONE).to_bytes(4, "big") + ONE + b"\xff" * 100_000)
+        assert (await peer.message()).role == "ack"
+        assert await peer.closed()
+
+
+async def test_a_silent_author_is_cut_off(autojump_clock: trio.testing.MockClock) -> None:
+    with told_logs() as logs:
+        async with running(receive(idle_timeout=20.0), FakeNode()) as (listener,):
+            async with connected(listener.port) as peer:
+                data = await peer.stream.receive_some()
+    assert data == b""
+    assert [told["reason"] for told in logs] == ["sent nothing in 20 s"]
+
+
+async def test_a_peer_that_is_not_allowed_sees_a_close_and_is_told_once() -> None:
+    node = FakeNode()
+    with told_logs() as logs:
+        async with running(receive(allow=("192.0.2.0/24",)), node) as (listener,):
+            for _ in range(5):
+                async with connected(listener.port) as peer:
+                    assert await peer.closed()
+    (told,) = logs
+    assert told["event"] == "connection refused"
+    assert told["peer"].startswith("127.0.0.1:")
+    assert node.submitted == []
+
+
+async def test_the_address_with_the_most_connections_gives_way() -> None:
+    with told_logs() as logs:
+        async with running(receive(max_connections=2, linger=100.0), FakeNode()) as (listener,):
+            async with connected(listener.port) as one, connected(listener.port) as two:
+                for peer in (one, two):
+                    await peer.send(ONE)
+                    await peer.message()
+                async with connected(listener.port) as three:
+                    assert await three.closed()
+                await two.send(TWO)
+                assert (await two.message()).role == "ack"
+    assert [told["event"] for told in logs] == ["connection closed to make room"]
+
+
+async def test_a_failure_of_ours_ends_one_connection_and_no_other() -> None:
+    async def fail(raw: bytes) -> voeflow.Submission:
+        if raw == ONE:
+            raise RuntimeError("a bug")
+        return await accept_all(raw)
+
+    with told_logs() as logs:
+        async with running(receive(), FakeNode(fail)) as (listener,):
+            async with connected(listener.port) as peer:
+                await peer.send(ONE)
+                assert await peer.closed()
+            async with connected(listener.port) as peer:
+                await peer.send(TWO)
+                assert (await peer.message()).role == "ack"
+    assert [told["event"] for told in logs] == ["connection failed"]
+
+
+async def test_a_port_alone_listens_on_both_loopbacks() -> None:
+    async with running(receive(listen=("0",)), FakeNode()) as listeners:
+        assert {listener.port for listener in listeners} == {listeners[0].port}
+        for host in ["127.0.0.1", "::1"][: len(listeners)]:
+            async with connected(listeners[0].port, host) as peer:
+                await peer.send(ONE)
+                assert (await peer.message()).role == "ack"
+
+
+async def test_a_unix_socket_takes_events_and_its_file_is_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "authors"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))  # left behind by a process that is gone
+    async with running(receive(listen=(f"unix:{path}",), allow=("192.0.2.1",)), node := FakeNode()):
+        async with await trio.open_unix_socket(str(path)) as stream:
+            peer = Peer(stream)
+            await peer.send(ONE)
+            assert (await peer.message()).role == "ack"
+        with pytest.raises(OSError, match=f"cannot listen on unix:{path}: another program has it"):
+            await receive(listen=(f"unix:{path}",)).run(FakeNode(), task_status=trio.TASK_STATUS_IGNORED)
+    assert node.submitted[0][2] == f"unix:{path}"
+    assert not path.exists()
+
+
+async def test_a_file_that_is_no_socket_is_never_removed(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("data")
+    with pytest.raises(OSError, match="it is no socket"):
+        await receive(listen=(f"unix:{path}",)).run(FakeNode(), task_status=trio.TASK_STATUS_IGNORED)
+    assert path.read_text() == "data"
+
+
+async def test_a_port_in_use_is_named() -> None:
+    async with running(receive(), FakeNode()) as (listener,):
+        with pytest.raises(
+            OSError, match=f"cannot listen on 127.0.0.1:{listener.port}: another program has it"
+        ):
+            await receive(listen=(f"127.0.0.1:{listener.port}",)).run(
+                FakeNode(), task_status=trio.TASK_STATUS_IGNORED
+            )

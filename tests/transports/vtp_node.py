@@ -1,0 +1,145 @@
+"""A node for the tests of transports, and peers that speak VTP over real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import attrs
+import trio
+from structlog.testing import capture_logs
+from transports.vtp_support import IVOID
+
+import voeflow
+from voeflow_transports.vtp._frames import FrameReader, frame
+from voeflow_transports.vtp._messages import Message, is_transport, read_message
+
+Answer = Callable[[bytes], Awaitable[voeflow.Submission]]
+
+
+async def accept_all(raw: bytes) -> voeflow.Submission:
+    """Answer as a node does that has no store: it refuses what is no VOEvent, and takes the rest."""
+    await trio.lowlevel.checkpoint()
+    try:
+        return voeflow.Submission("accepted", voeflow.Event.parse(raw).ivorn)
+    except voeflow.EventError as error:
+        return voeflow.Submission("refused", None, str(error))
+
+
+@attrs.define(eq=False)
+class FakeNode:
+    """Takes what a transport submits, and gives a sink what a test says."""
+
+    answer: Answer = accept_all
+    name: str = "table"
+    ivoid: str = IVOID
+    max_event: int = 2**20
+    submitted: list[tuple[bytes, str, str]] = attrs.field(factory=list)
+    settled: dict[str, str] = attrs.field(factory=dict)
+    _out: Any = attrs.field(factory=lambda: trio.open_memory_channel[Sequence[voeflow.Delivery]](1000))
+
+    async def submit(
+        self, raw: bytes, *, validate: voeflow.Validation = "schema", peer: str = ""
+    ) -> voeflow.Submission:
+        self.submitted.append((raw, validate, peer))
+        return await self.answer(raw)
+
+    async def take(self) -> Sequence[voeflow.Delivery]:
+        taken: Sequence[voeflow.Delivery] = await self._out[1].receive()
+        return taken
+
+    def carry(self, *packets: bytes) -> None:
+        """Let the transport take these events, as one batch."""
+
+        def settle(delivery: voeflow.Delivery, ending: object) -> None:
+            self.settled[delivery.event.ivorn] = "done" if ending is None else str(ending)
+
+        events = [voeflow.Event.parse(packet) for packet in packets]
+        self._out[0].send_nowait([voeflow.Delivery(event, event.ivorn, 1, settle) for event in events])
+
+
+@asynccontextmanager
+async def running(transport: Any, node: FakeNode) -> AsyncIterator[list[Any]]:
+    """Run a transport; give what it said it had started, its listeners."""
+    async with trio.open_nursery() as nursery:
+        started = await nursery.start(lambda task_status: transport.run(node, task_status=task_status))
+        yield started
+        nursery.cancel_scope.cancel()
+
+
+@attrs.define(eq=False)
+class Peer:
+    """The other end of a connection to a transport, frame by frame."""
+
+    stream: trio.SocketStream
+    _frames: list[bytes] = attrs.field(factory=list)
+    _reader: FrameReader = attrs.field(factory=lambda: FrameReader(2**20))
+
+    async def send(self, *payloads: bytes) -> None:
+        await self.stream.send_all(b"".join(map(frame, payloads)))
+
+    async def receive(self) -> bytes:
+        """Wait for a frame; EOFError if the connection ends instead."""
+        with trio.fail_after(10):
+            while not self._frames:
+                data = await self.stream.receive_some(65536)
+                if not data:
+                    raise EOFError
+                self._frames += self._reader.feed(data)
+        return self._frames.pop(0)
+
+    async def message(self) -> Message:
+        return read_message(await self.receive())
+
+    async def event(self) -> bytes:
+        """Wait for a frame that is no Transport message."""
+        while is_transport(payload := await self.receive()):
+            pass
+        return payload
+
+    async def closed(self) -> bool:
+        """Wait until the other end has closed; False if it sends something first."""
+        try:
+            await self.receive()
+        except (EOFError, trio.BrokenResourceError):
+            return True
+        return False
+
+
+@asynccontextmanager
+async def connected(port: int, host: str = "127.0.0.1") -> AsyncIterator[Peer]:
+    async with await trio.open_tcp_stream(host, port) as stream:
+        yield Peer(stream)
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[int, Callable[[], Awaitable[Peer]]]]:
+    """Be a broker: give a port, and what waits for a client to connect to it."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    peers: list[Peer] = []
+
+    async def accept() -> Peer:
+        with trio.fail_after(10):
+            peers.append(Peer(await listener.accept()))
+        return peers[-1]
+
+    async with listener:
+        yield listener.socket.getsockname()[1], accept
+        for peer in peers:
+            await trio.aclose_forcefully(peer.stream)
+
+
+@contextmanager
+def told_logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Collect what is told, but not that a port listens, which every transport says, nor what is for debugging."""
+    told: list[MutableMapping[str, Any]] = []
+    with capture_logs() as logs:
+        yield told
+    told += [entry for entry in logs if entry["event"] != "listening" and entry["log_level"] != "debug"]
+
+
+def small_buffers(stream: trio.SocketStream) -> None:
+    """Let the kernel keep little, so that a peer that does not read is soon noticed."""
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
