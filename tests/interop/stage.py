@@ -200,17 +200,16 @@ class Stage:
         return process
 
     def pygcn_serve(self, packets: Sequence[Path]) -> tuple[Process, int]:
-        """Run PyGCN's broadcaster, one packet a second in a circle; gives it and its port."""
+        """Run PyGCN's broadcaster, which sends packets in a circle without a pause.
+
+        Returns:
+            The process, and the port that it listens on.
+        """
         for _ in range(_ATTEMPTS):
             port = free_port()
-            words: list[str | Path] = [
-                peer("pygcn-serve"),
-                "--host",
-                f"127.0.0.1:{port}",
-                "--retransmit-timeout",
-                "1",
-            ]
-            process = self._keep(Process("pygcn-serve", [*words, *packets], self.room("pygcn-serve")))
+            options = [f"--host=127.0.0.1:{port}", "--retransmit-timeout=0"]
+            words: list[str | Path] = [peer("pygcn-serve"), *options, *packets]
+            process = self._keep(Process("pygcn-serve", words, self.room("pygcn-serve")))
             try:
                 process.wait_for("that it is bound", lambda line: "bound to" in line)
             except NeverHappenedError:
