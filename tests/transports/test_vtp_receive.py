@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+
+import voeflow
 from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, accept_all, connected, running, told_logs
 from transports.vtp_support import IVOID, clock
-
-import voeflow
 from voeflow_transports.vtp._messages import Message, write_iamalive
 from voeflow_transports.vtp.receive import VTPReceive
 
@@ -48,10 +48,12 @@ async def test_what_the_node_answers_reaches_the_author(answer: voeflow.Submissi
     async def say(raw: bytes) -> voeflow.Submission:
         return answer
 
-    async with running(receive(validate="wellformed"), node := FakeNode(say)) as (listener,):
-        async with connected(listener.port) as peer:
-            await peer.send(ONE)
-            assert await peer.message() == message
+    async with (
+        running(receive(validate="wellformed"), node := FakeNode(say)) as (listener,),
+        connected(listener.port) as peer,
+    ):
+        await peer.send(ONE)
+        assert await peer.message() == message
     assert node.submitted[0][1] == "wellformed"
 
 
@@ -64,13 +66,15 @@ async def test_an_author_may_go_on_and_gets_its_receipts_in_order() -> None:
         both.set()
         return await accept_all(raw)
 
-    async with running(receive(linger=10.0), FakeNode(second_first)) as (listener,):
-        async with connected(listener.port) as peer:
-            await peer.send(ONE, TWO)  # the second is submitted while the first is in hand
-            assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
-            await peer.send(write_iamalive("ivo://x/y", clock), ONE)
-            assert await peer.message() == Message("iamalive", "ivo://x/y", IVOID)
-            assert (await peer.message()).role == "ack"
+    async with (
+        running(receive(linger=10.0), FakeNode(second_first)) as (listener,),
+        connected(listener.port) as peer,
+    ):
+        await peer.send(ONE, TWO)  # the second is submitted while the first is in hand
+        assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
+        await peer.send(write_iamalive("ivo://x/y", clock), ONE)
+        assert await peer.message() == Message("iamalive", "ivo://x/y", IVOID)
+        assert (await peer.message()).role == "ack"
 
 
 async def test_so_many_are_in_hand_and_no_more() -> None:
@@ -84,10 +88,12 @@ async def test_so_many_are_in_hand_and_no_more() -> None:
         in_hand -= 1
         return await accept_all(raw)
 
-    async with running(receive(max_in_hand=3), FakeNode(count)) as (listener,):
-        async with connected(listener.port) as peer:
-            await peer.send(*[ONE] * 10)
-            assert {(await peer.message()).role for _ in range(10)} == {"ack"}
+    async with (
+        running(receive(max_in_hand=3), FakeNode(count)) as (listener,),
+        connected(listener.port) as peer,
+    ):
+        await peer.send(*[ONE] * 10)
+        assert {(await peer.message()).role for _ in range(10)} == {"ack"}
     assert most == 3
 
 
@@ -149,9 +155,11 @@ async def test_receipts_reach_an_author_whose_connection_ends_by_its_own_fault()
 
 async def test_a_silent_author_is_cut_off(autojump_clock: trio.testing.MockClock) -> None:
     with told_logs() as logs:
-        async with running(receive(idle_timeout=20.0), FakeNode()) as (listener,):
-            async with connected(listener.port) as peer:
-                data = await peer.stream.receive_some()
+        async with (
+            running(receive(idle_timeout=20.0), FakeNode()) as (listener,),
+            connected(listener.port) as peer,
+        ):
+            data = await peer.stream.receive_some()
     assert data == b""
     assert [told["reason"] for told in logs] == ["sent nothing in 20 s"]
 
@@ -171,15 +179,18 @@ async def test_a_peer_that_is_not_allowed_sees_a_close_and_is_told_once() -> Non
 
 async def test_the_address_with_the_most_connections_gives_way() -> None:
     with told_logs() as logs:
-        async with running(receive(max_connections=2, linger=100.0), FakeNode()) as (listener,):
-            async with connected(listener.port) as one, connected(listener.port) as two:
-                for peer in (one, two):
-                    await peer.send(ONE)
-                    await peer.message()
-                async with connected(listener.port) as three:
-                    assert await three.closed()
-                await two.send(TWO)
-                assert (await two.message()).role == "ack"
+        async with (
+            running(receive(max_connections=2, linger=100.0), FakeNode()) as (listener,),
+            connected(listener.port) as one,
+            connected(listener.port) as two,
+        ):
+            for peer in (one, two):
+                await peer.send(ONE)
+                await peer.message()
+            async with connected(listener.port) as three:
+                assert await three.closed()
+            await two.send(TWO)
+            assert (await two.message()).role == "ack"
     assert [told["event"] for told in logs] == ["connection closed to make room"]
 
 

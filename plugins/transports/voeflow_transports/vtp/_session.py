@@ -70,6 +70,7 @@ class _InHand:
     """A packet that was submitted and is not answered."""
 
     size: int
+    begun: trio.Event = attrs.field(factory=trio.Event)
     answer: voeflow.Submission | None = None
 
 
@@ -175,8 +176,10 @@ class Session:
         self._in_hand.append(packet)
         self._bytes += packet.size
         self._tasks.start_soon(self._submit, packet, raw)
+        await packet.begun.wait()  # tasks run in no order, and events are to be stored in theirs
 
     async def _submit(self, packet: _InHand, raw: bytes) -> None:
+        packet.begun.set()
         try:
             packet.answer = await self.submit(raw, self.connection.peer)
         except voeflow.StoreError as error:

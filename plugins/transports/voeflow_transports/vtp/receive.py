@@ -157,18 +157,21 @@ class VTPReceive:
         """Submit packets, all at once, so that one commit can serve them; give the answers in their order."""
         answers: list[_Answer | None] = [None] * len(packets)
 
-        async def submit(place: int) -> None:
+        async def submit(place: int, begun: trio.Event) -> None:
+            begun.set()
             try:
                 answers[place] = await node.submit(packets[place], validate=self.validate, peer=peer)
             except voeflow.StoreError as error:
                 answers[place] = error
 
         if len(packets) == 1:
-            await submit(0)
+            await submit(0, trio.Event())
         else:
             async with trio.open_nursery() as nursery:
                 for place in range(len(packets)):
-                    nursery.start_soon(submit, place)
+                    begun = trio.Event()
+                    nursery.start_soon(submit, place, begun)
+                    await begun.wait()  # tasks run in no order, and events are to be stored in theirs
         return [answer for answer in answers if answer is not None]
 
 
