@@ -169,6 +169,11 @@ class Stage:
         """Run one `voeflow` subcommand to its end."""
         return finish(voeflow(*words), self.directory, stdin=stdin, environment=environment)
 
+    def listen(self, port: int, *options: str) -> Process:
+        """Run `voeflow listen` on a broadcaster."""
+        words = voeflow("listen", f"127.0.0.1:{port}", *options)
+        return self._keep(Process("listen", words, self.room("listen")))
+
     def comet(self, *, name: str = "comet", remote: int | None = None, filters: Sequence[str] = ()) -> Comet:
         """Run a Comet that receives, broadcasts, and subscribes to the port `remote` if there is one."""
         room = self.room(name)
