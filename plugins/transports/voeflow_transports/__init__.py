@@ -1,11 +1,15 @@
-"""The transports that come with voeflow: VTP, and the replay of files."""
+"""The transports that come with voeflow: VTP, and the replay of files; and VTP's two commands."""
 
 from __future__ import annotations
+
+import click
 
 import voeflow
 from voeflow_transports.replay import Replay
 from voeflow_transports.vtp.broadcast import VTPBroadcast
+from voeflow_transports.vtp.listen_command import listen
 from voeflow_transports.vtp.receive import VTPReceive
+from voeflow_transports.vtp.send_command import send
 from voeflow_transports.vtp.subscribe import VTPSubscribe
 
 
@@ -18,3 +22,9 @@ def register_transports() -> dict[str, type]:
         "vtp-receive": VTPReceive,
         "vtp-subscribe": VTPSubscribe,
     }
+
+
+@voeflow.hookimpl
+def register_commands() -> list[click.Command]:
+    """Offer `voeflow send` and `voeflow listen`."""
+    return [send, listen]

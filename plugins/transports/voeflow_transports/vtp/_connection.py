@@ -7,6 +7,7 @@ rest.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections import deque
 
@@ -178,4 +179,6 @@ def _reason(error: OSError) -> str:
     cause: BaseException = error.__cause__ or error
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)  # trio puts the address before it, which the caller tells better
     return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
