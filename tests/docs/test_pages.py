@@ -1,0 +1,187 @@
+"""What stands on the pages is true: pipelines load, commands exist, Python compiles, every name is told."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+import pytest
+
+import voeflow
+from docs.pages import DOCS, ROOT, Block, blocks, commands, generated, pages, rendered
+from voeflow import _hookspecs
+from voeflow._command import main
+from voeflow._options import describe_options
+from voeflow._pipeline import load_pipeline
+from voeflow._plugin import METHODS
+from voeflow._plugins import Plugins, load_plugins
+
+TOML = [block for block in blocks("toml") if "project" not in tomllib.loads(block.text)]
+SHELL = [block for block in blocks("console", "sh") if list(commands(block))]
+
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@attrs.frozen
+class SiteFilter:
+    """The filter that the tutorial writes."""
+
+    latitude: float
+    longitude: float
+    min_altitude: float = 30.0
+
+    def matches(self, event: voeflow.Event) -> bool:
+        return bool(event.ivorn)
+
+
+@attrs.frozen
+class SiteHandler:
+    """The handler that the tutorial writes."""
+
+    file: Path
+
+    def handle(self, event: voeflow.Event) -> None: ...
+
+
+class Site:
+    """The distribution that the tutorial writes."""
+
+    @voeflow.hookimpl
+    def register_filters(self) -> dict[str, type]:
+        return {"high-enough": SiteFilter}
+
+    @voeflow.hookimpl
+    def register_handlers(self) -> dict[str, type]:
+        return {"night-log": SiteHandler}
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    return load_plugins([Site()])
+
+
+def whole(text: str) -> str:
+    """Make a pipeline of a piece of one: what it refers to and does not have is put in."""
+    document = tomllib.loads(text)
+    sinks = [*document.get("handlers", {}).values(), *document.get("transports", {}).values()]
+    known = set(document.get("filters", {})) | {"and", "or", "not"}
+    named = {word for sink in sinks for word in _WORD.findall(sink.get("when", ""))}
+    sources = {name for sink in sinks for name in sink.get("sources", [])} - set(
+        document.get("transports", {})
+    )
+    parts = [] if "ivoid" in document else ['ivoid = "ivo://org.example/voeflow"']
+    parts.append(text)
+    parts += [f'[filters.{name}]\nplugin = "role"\nroles = ["test"]' for name in sorted(named - known)]
+    parts += [f'[transports.{name}]\nplugin = "vtp-receive"' for name in sorted(sources)]
+    if not document.get("transports") and not sources:
+        parts.append('[transports.only]\nplugin = "vtp-receive"')
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("block", TOML, ids=str)
+def test_a_pipeline_on_a_page_has_no_mistake(block: Block, tmp_path: Path, plugins: Plugins) -> None:
+    names = re.findall(r"\$\{([A-Z_]+)", block.text)
+    environment = dict.fromkeys(names, str(tmp_path)) | {"BROKER": "", "SITE_IVOID": "ivo://org.example/x"}
+    for name in re.findall(r'file = "(?:\$\{[A-Z_]+\}/)?([\w-]+)"', block.text):
+        (tmp_path / name).write_text("secret\n")
+    path = tmp_path / "pipeline.toml"
+    path.write_text(whole(block.text), encoding="utf-8")
+    load_pipeline(path, plugins, environment)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_python_on_a_page_compiles(block: Block) -> None:
+    compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_a_command_on_a_page_exists_with_its_options(block: Block) -> None:
+    for words in commands(block):
+        command: click.Command = main
+        context = click.Context(main, info_name="voeflow")
+        left = list(words)
+        while isinstance(command, click.Group) and left and not left[0].startswith("-"):
+            found = command.get_command(context, left[0])
+            assert found is not None, f"there is no command {left[0]!r}: voeflow {' '.join(words)}"
+            command, left = found, left[1:]
+            context = click.Context(command, parent=context, info_name=command.name)
+        command.make_parser(context).parse_args(left)  # raises click.NoSuchOption and its kin
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_page_names_no_place_on_the_machine_where_it_was_written(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert str(ROOT) not in text
+    assert not re.search(r"/(?:work|tmp|home|root)/", text)
+
+
+def built_in() -> list[Any]:
+    return [plugin for kind in METHODS for plugin in generated().built_in(kind)]
+
+
+@pytest.mark.parametrize("plugin", built_in(), ids=lambda plugin: plugin.name)
+def test_every_option_of_a_built_in_plugin_is_told_with_its_help(plugin: Any) -> None:
+    _, _, section = rendered("reference/plugins-builtin.md").partition(f"### {plugin.name}\n")
+    section = section.partition("\n### ")[0]
+    assert (inspect.getdoc(plugin.cls) or "").partition("\n")[0] in section
+    for option in describe_options(plugin.cls):
+        assert option.help, f"the option {option.name} of {plugin.name} has no help"
+        assert f"| `{option.name}` |" in section
+
+
+def test_every_key_of_the_node_and_of_sinks_is_told() -> None:
+    page = rendered("reference/pipeline.md")
+    from voeflow._keys import HandlerKeys
+    from voeflow._tables import NodeSettings
+
+    for cls in (NodeSettings, HandlerKeys):
+        for option in describe_options(cls):
+            assert option.help
+            assert f"| `{option.name}` |" in page
+
+
+def test_every_command_is_told_with_every_option() -> None:
+    page = rendered("reference/command.md")
+    told = list(generated().commands())
+    assert {name.split()[1] for name, _ in told} >= {"run", "check", "test", "events", "plugins", "init"}
+    for name, command in told:
+        _, _, section = page.partition(f"# {name}\n")
+        section = section.partition("\n## ")[0].partition("\n### ")[0]
+        assert section, f"{name} is not on the page"
+        if not isinstance(command, click.Group):
+            assert "Exit status" in " ".join(section.split()), f"the help of {name} tells no exit status"
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[-1] in section
+
+
+def hookspecs() -> list[str]:
+    return [
+        name
+        for name, each in vars(_hookspecs).items()
+        if inspect.isfunction(each) and hasattr(each, f"{_hookspecs.PROJECT}_spec")
+    ]
+
+
+@pytest.mark.parametrize("name", hookspecs())
+def test_every_hook_is_told(name: str) -> None:
+    page = (DOCS / "reference/hooks.md").read_text(encoding="utf-8")
+    assert f".. autofunction:: voeflow._hookspecs.{name}\n" in page
+    assert inspect.getdoc(getattr(_hookspecs, name))
+
+
+@pytest.mark.parametrize("name", voeflow.__all__)
+def test_every_public_name_is_told(name: str) -> None:
+    page = (DOCS / "reference/api.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\.\. (?:auto)?\w+:: voeflow\.{name}(\(\))?$", page, re.MULTILINE)
+
+
+def test_there_are_hooks_names_pipelines_and_commands_to_hold_the_pages_to() -> None:
+    assert "register_filters" in hookspecs()
+    assert len(TOML) > 10
+    assert len(SHELL) > 3
