@@ -9,6 +9,7 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
+CTA := .venv-cta
 BIN := $(VENV)/bin
 
 .PHONY: run test lint docs bench peers clean
@@ -52,13 +53,20 @@ $(PEERS)/.installed: Makefile
 	  --no-build-isolation 'voevent-parse>=1.0.3'
 	@touch $@
 
+# The example distribution, installed as a user would, with what it needs (astropy).
+$(CTA)/.installed: pyproject.toml examples/cta/pyproject.toml
+	$(PYTHON) -m venv $(CTA)
+	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e . -e ./examples/cta 'pytest>=8.2'
+	@touch $@
+
 peers: $(PEERS)/.installed
 
 run: $(VENV)/.run
 	$(BIN)/voeflow run examples/quickstart/pipeline.toml
 
-test: $(VENV)/.dev $(PEERS)/.installed
+test: $(VENV)/.dev $(PEERS)/.installed $(CTA)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+	$(CTA)/bin/python -m pytest --quiet examples/cta
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -74,4 +82,4 @@ bench: $(VENV)/.run $(PEERS)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(PEERS) docs/_build build dist
+	rm -rf $(VENV) $(PEERS) $(CTA) docs/_build build dist

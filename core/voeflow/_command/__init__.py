@@ -61,3 +61,6 @@ def main(**_: Any) -> None:
 
     Start with `voeflow init`, look at the pipeline.toml that it writes, and type `voeflow run pipeline.toml`.
     """
+    from voeflow._log import configure_log
+
+    configure_log("warning")  # `run` sets its own; the results of all others have standard output to themselves
