@@ -19,6 +19,8 @@ from voeflow_transports.vtp.broadcast import VTPBroadcast
 ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2", role="utility")
 
 
+ENDLESS = "count(//*[count(//*[count(//*[count(//*[count(//*) > 1]) > 1]) > 1]) > 1])"
+
 patient = functools.partial(connected, patience=math.inf)
 
 
@@ -90,7 +92,7 @@ async def test_filters_that_cannot_be_used_are_left_out_and_told() -> None:
     node = FakeNode()
     with told_logs() as logs:
         async with (
-            running(broadcast(max_filters=2, max_filter_length=30), node) as (listener,),
+            running(broadcast(max_filters=3, max_filter_length=30), node) as (listener,),
             connected(listener.port) as peer,
         ):
             await greeted(peer, "//[", "/*[@role='utility']", "x" * 31, "//Nothing", "//Too", "//Many")
@@ -104,7 +106,7 @@ async def test_filters_that_cannot_be_used_are_left_out_and_told() -> None:
 
 
 async def test_a_filter_that_takes_too_long_is_barred_and_keeps_nobody_waiting() -> None:
-    endless = "count(//*[count(//*[count(//*[count(//*[count(//*) > 1]) > 1]) > 1]) > 1])"
+    endless = ENDLESS
     node = FakeNode()
     with told_logs() as logs:
         async with (
@@ -119,11 +121,51 @@ async def test_a_filter_that_takes_too_long_is_barred_and_keeps_nobody_waiting()
             assert await hostile.event() == TWO
             # Neither it nor any other is admitted from there again.
             await hostile.send(write_authenticate(IVOID, clock, "", [endless]))
+            await settled(hostile)
             await hostile.send(write_authenticate(IVOID, clock, "", ["//Who"]))
             await settled(hostile)
     assert node.settled == {"ivo://a.b/c#1": "done", "ivo://a.b/c#2": "done"}
     told = [each["reason"] for each in logs if each["event"] == "filter left out"]
     assert told == ["takes too long", *["its address has brought one that takes too long"] * 2]
+
+
+async def test_who_brings_filters_that_take_too_long_is_dropped_at_the_second() -> None:
+    node = FakeNode()
+    endless = [ENDLESS.replace("1", number) for number in "234"]
+    with told_logs() as logs:
+        async with (
+            running(broadcast(max_filter_time=0.2), node) as (listener,),
+            connected(listener.port) as hostile,
+            connected(listener.port) as other,
+        ):
+            await greeted(other)
+            await greeted(hostile, *endless)
+            node.carry(ONE)
+            assert await hostile.closed()
+            assert await other.event() == ONE
+            await settled(other)
+    assert len([each for each in logs if each["event"] == "filter left out"]) == 2
+    (told,) = [each["reason"] for each in logs if each["event"] == "subscriber dropped"]
+    assert told == "brought filters that take too long"
+
+
+async def test_a_filter_that_takes_too_long_to_try_is_barred_before_any_event() -> None:
+    deep = "count(//*) > 0"
+    for _ in range(30):
+        deep = f"count(//*[{deep}]) > 0"
+    node = FakeNode()
+    with told_logs() as logs:
+        async with (
+            running(broadcast(max_filter_time=0.2), node) as (listener,),
+            connected(listener.port) as hostile,
+        ):
+            await greeted(hostile, "//Who", deep, "//What")
+            node.carry(ONE)
+            assert await hostile.event() == ONE
+    assert [(each["filter"][:5], each["reason"]) for each in logs if each["event"] == "filter left out"] == [
+        ("count", "takes too long"),
+        ("//Wha", "came with one that takes too long"),
+    ]
 
 
 async def test_a_nak_ends_the_delivery_and_is_told_with_its_reason() -> None:

@@ -123,7 +123,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_a_filter_given_twice_counts_once() -> None:
-    admission = Filtering(2, 100).admit(["//a", "//a", "//b"], "192.0.2.1", 0.0)
+    admission = Filtering(2, 100).sort(["//a", "//a", "//b"], "192.0.2.1", 0.0)
     assert admission.admitted == ("//a", "//b")
     assert admission.left_out == ()
 
@@ -131,21 +131,36 @@ def test_a_filter_given_twice_counts_once() -> None:
 def test_who_brought_a_barred_filter_may_bring_others_after_an_hour() -> None:
     filtering = Filtering(2, 100)
     filtering.bar("//slow", "takes too long", ["192.0.2.1", ""], 0.0)
-    assert filtering.admit(["//a"], "192.0.2.1", 3599.0).admitted == ()
-    assert filtering.admit(["//a"], "192.0.2.1", 3600.0).admitted == ("//a",)
-    assert filtering.admit(["//a"], "192.0.2.2", 0.0).admitted == ("//a",)
-    assert filtering.admit(["//a"], "", 0.0).admitted == ("//a",)
-    assert filtering.admit(["//slow"], "192.0.2.2", 9999.0).left_out == (("//slow", "takes too long"),)
+    assert filtering.sort(["//a"], "192.0.2.1", 3599.0).admitted == ()
+    assert filtering.sort(["//a"], "192.0.2.1", 3600.0).admitted == ("//a",)
+    assert filtering.sort(["//a"], "192.0.2.2", 0.0).admitted == ("//a",)
+    assert filtering.sort(["//a"], "", 0.0).admitted == ("//a",)
+    assert filtering.sort(["//slow"], "192.0.2.2", 9999.0).left_out == (("//slow", "takes too long"),)
 
 
-async def test_the_judge_asks_all_of_all_and_ends_what_takes_too_long() -> None:
+async def test_the_judge_asks_each_of_all_up_to_one_that_takes_too_long() -> None:
     packets = [voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2", role="test")]
     judge = Judge(0.2)
     try:
         for _ in range(2):  # it starts again after it was ended
-            judgement = await judge.ask(["//Who", ENDLESS, "/*[@role='test']"], packets)
+            judgement = await judge.ask(["//Who", "/*[@role='test']", ENDLESS, "//What"], packets)
             assert judgement.held == {"//Who": [True, True], "/*[@role='test']": [False, True]}
-            assert judgement.costly == {ENDLESS: "takes too long"}
+            assert judgement.costly == (ENDLESS, "takes too long")
+    finally:
+        await judge.aclose()
+
+
+async def test_the_judge_says_what_is_no_xpath_and_ends_what_takes_too_long_to_try() -> None:
+    deep = "count(//*) > 0"
+    for _ in range(30):
+        deep = f"count(//*[{deep}]) > 0"
+    judge = Judge(0.2)
+    try:
+        judgement = await judge.ask(["//Who", "//[", "x:y", "@a\nb", deep], [])
+        assert judgement.held == {"//Who": [], "@a\nb": []} or judgement.held == {"//Who": []}
+        assert "no XPath 1.0" in judgement.unusable["//["]
+        assert "prefix" in judgement.unusable["x:y"]
+        assert judgement.costly == (deep, "takes too long")
     finally:
         await judge.aclose()
 

@@ -61,6 +61,11 @@ class FanOut:
     filtering: Filtering
     max_filter_time: float
     subscriptions: dict[Subscription, None] = attrs.field(factory=dict, init=False)
+    _judge: Judge = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make the judge of filters."""
+        self._judge = Judge(self.max_filter_time)
 
     async def run(self) -> None:
         """Hand events on until cancelled.
@@ -88,18 +93,47 @@ class FanOut:
             ivorn, packet = test_event(self.node.ivoid, utcnow())
             await self._send([ivorn], frame(packet), list(self.subscriptions))
 
+    async def set_filters(self, subscription: Subscription, expressions: Sequence[str]) -> None:
+        """Give a subscriber the filters that it brings, and no others, and tell what is left out."""
+        host = subscription.connection.host
+        left_out: list[tuple[str, str]] = []
+        admitted: list[str] = []
+        brought = self.filtering.sort(expressions, host, trio.current_time())
+        for expression in brought.admitted:
+            if subscription.strikes:
+                left_out.append((expression, "came with one that takes too long"))
+                continue
+            try:
+                judgement = await self._judge.ask([expression], [])
+            except OSError as error:
+                log.error("filters cannot be asked", transport=self.node.name, reason=str(error))
+                subscription.drop("brought filters, and they cannot be asked")
+                return
+            if judgement.costly is not None:
+                self._bar(*judgement.costly, [subscription])
+            elif expression in judgement.unusable:
+                left_out.append((expression, judgement.unusable[expression]))
+            else:
+                admitted.append(expression)
+        subscription.filters = tuple(admitted)
+        for expression, reason in (*left_out, *brought.left_out):
+            self._tell_left_out(subscription, expression, reason)
+        if admitted:
+            log.info(
+                "filters set",
+                transport=self.node.name,
+                peer=subscription.connection.peer,
+                filters=[voeflow.printable(each) for each in admitted],
+            )
+
     async def _serve_filtered(self, batches: trio.MemoryReceiveChannel[_Filtered]) -> None:
-        judge = Judge(self.max_filter_time)
         try:
             async for batch in batches:
                 packets = [delivery.event.raw for delivery in batch.deliveries]
-                expressions = dict.fromkeys(each for _, filters in batch.whose for each in filters)
-                judgement = await judge.ask(expressions, packets)
-                for expression, reason in judgement.costly.items():
-                    self._bar(expression, reason)
+                held = await self._ask(batch, packets)
                 groups: dict[tuple[bool, ...], list[Subscription]] = {}
                 for subscription, filters in batch.whose:
-                    answers = [judgement.held[each] for each in filters if each in judgement.held]
+                    answers = [held[each] for each in filters if each in held]
                     # Whose filters were all barred just now has none left, and none lets everything pass.
                     which = tuple(map(any, zip(*answers, strict=True))) or (True,) * len(packets)
                     groups.setdefault(which, []).append(subscription)
@@ -107,20 +141,46 @@ class FanOut:
                     await self._hand(list(compress(batch.deliveries, which)), subscriptions)
                 _done(batch.deliveries)
         finally:
-            await judge.aclose()
+            await self._judge.aclose()
 
-    def _bar(self, expression: str, reason: str) -> None:
-        owners = [each for each in self.subscriptions if expression in each.filters]
+    async def _ask(self, batch: _Filtered, packets: Sequence[bytes]) -> dict[str, list[bool]]:
+        """Ask each expression that a subscriber still has of each packet; bar those that take too long."""
+        held: dict[str, list[bool]] = {}
+        barred: set[str] = set()
+        while True:
+            wanted = {
+                each: None for whose, filters in batch.whose if not whose.machine.over for each in filters
+            }
+            left = [each for each in wanted if each not in held and each not in barred]
+            if not left:
+                return held
+            judgement = await self._judge.ask(left, packets)
+            held.update(judgement.held)
+            barred.update(judgement.unusable)
+            if judgement.costly is not None:
+                barred.add(judgement.costly[0])
+                self._bar(
+                    *judgement.costly, [whose for whose, has in batch.whose if judgement.costly[0] in has]
+                )
+
+    def _bar(self, expression: str, reason: str, owners: Sequence[Subscription]) -> None:
+        """Take an expression away from those who brought it; who brings two such is dropped."""
         self.filtering.bar(expression, reason, [each.connection.host for each in owners], trio.current_time())
         for subscription in owners:
             subscription.filters = tuple(each for each in subscription.filters if each != expression)
-            log.warning(
-                "filter left out",
-                transport=self.node.name,
-                peer=subscription.connection.peer,
-                filter=voeflow.printable(expression),
-                reason=reason,
-            )
+            self._tell_left_out(subscription, expression, reason)
+            subscription.strikes += 1
+            if subscription.strikes > 1:
+                subscription.drop("brought filters that take too long")
+
+    def _tell_left_out(self, subscription: Subscription, expression: str, reason: str) -> None:
+        log.warning(
+            "filter left out",
+            transport=self.node.name,
+            peer=subscription.connection.peer,
+            filter=voeflow.printable(expression),
+            reason=voeflow.printable(reason),
+        )
 
     async def _hand(
         self, deliveries: Sequence[voeflow.Delivery], subscriptions: Sequence[Subscription]

@@ -1,4 +1,4 @@
-"""Which of the XPath filters that subscribers bring are admitted."""
+"""Which of the XPath filters that subscribers bring may be asked at all."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import attrs
-
-import voeflow
 
 from ._crowd import network_of
 
@@ -19,11 +17,11 @@ _PENANCE = 3600.0
 
 
 @attrs.frozen
-class Admission:
-    """What became of the filters that a subscriber brought.
+class Sorted:
+    """The filters that a subscriber brought.
 
     Attributes:
-        admitted: the expressions that it gets, each once.
+        admitted: the expressions that may be asked, each once.
         left_out: the others, each with the reason. Of those that are too many only the first is here.
     """
 
@@ -33,7 +31,7 @@ class Admission:
 
 @attrs.define(eq=False)
 class Filtering:
-    """Admits filters, and remembers those that were barred.
+    """Says which filters may be asked at all, and remembers those that were barred.
 
     Attributes:
         most: how many filters one subscriber may bring.
@@ -45,8 +43,11 @@ class Filtering:
     _barred: OrderedDict[str, str] = attrs.field(factory=OrderedDict, init=False, repr=False)
     _penitent: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False, repr=False)
 
-    def admit(self, expressions: Sequence[str], host: str, now: float) -> Admission:
-        """Judge what a subscriber at a numeric address brings at `now`, in seconds of any clock."""
+    def sort(self, expressions: Sequence[str], host: str, now: float) -> Sorted:
+        """Sort what a subscriber at a numeric address brings at `now`, in seconds of any clock.
+
+        Whether those admitted are XPath is not looked at: only the judge can safely say.
+        """
         admitted: dict[str, None] = {}
         left_out: list[tuple[str, str]] = []
         for expression in expressions:
@@ -60,7 +61,7 @@ class Filtering:
                 left_out.append((expression, reason))
             else:
                 admitted[expression] = None
-        return Admission(tuple(admitted), tuple(left_out))
+        return Sorted(tuple(admitted), tuple(left_out))
 
     def bar(self, expression: str, reason: str, hosts: Iterable[str], now: float) -> None:
         """Admit an expression no more, and for a while none at all from the networks that brought it.
@@ -83,8 +84,4 @@ class Filtering:
             return "its address has brought one that takes too long"
         if expression in self._barred:
             return self._barred[expression]
-        try:
-            voeflow.XPath(expression)
-        except ValueError as error:
-            return str(error)
         return ""

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import attrs
 import trio
@@ -27,12 +27,15 @@ class Judgement:
     """What came of asking.
 
     Attributes:
-        held: for each expression, whether it holds for each packet, in order.
-        costly: the expressions that have no answers, each with what they did.
+        held: for each expression that was asked, whether it holds for each packet, in order.
+        unusable: the expressions that are no XPath that can be used, each with the reason.
+        costly: the expression that ended the asking, with what it did, or None. Those after it were not
+            asked.
     """
 
-    held: dict[str, Sequence[bool]]
-    costly: dict[str, str]
+    held: dict[str, list[bool]] = attrs.field(factory=dict)
+    unusable: dict[str, str] = attrs.field(factory=dict)
+    costly: tuple[str, str] | None = None
 
 
 @attrs.define(eq=False)
@@ -46,27 +49,22 @@ class Judge:
     time_limit: float
     _process: trio.Process | None = attrs.field(default=None, init=False, repr=False)
     _read: bytes = attrs.field(default=b"", init=False, repr=False)
+    _lock: trio.Lock = attrs.field(factory=trio.Lock, init=False, repr=False)
 
-    async def ask(self, expressions: Iterable[str], packets: Sequence[bytes]) -> Judgement:
-        """Ask every expression of every packet. One task at a time may do so.
+    async def ask(self, expressions: Sequence[str], packets: Sequence[bytes]) -> Judgement:
+        """Ask expressions of packets, up to one that takes too long; without packets, whether they are XPath.
 
         Args:
-            expressions: XPath 1.0 that `voeflow.XPath` takes.
+            expressions: of any length and content.
             packets: VOEvents that `voeflow.Event.parse` takes.
 
         Raises:
             OSError: the process cannot be started.
         """
-        judgement = Judgement({}, {})
-        left = list(expressions)
-        events = b"".join(map(frame, packets))
-        while left:
-            answers, why = await self._round(left, len(packets), events)
-            judgement.held.update(zip(left, answers, strict=False))
-            if why:
-                judgement.costly[left[len(answers)]] = why
-            del left[: len(answers) + 1]
-        return judgement
+        request = {"expressions": list(expressions), "events": len(packets), "seconds": self.time_limit}
+        sent = b"".join([frame(json.dumps(request).encode()), *map(frame, packets)])
+        async with self._lock:
+            return await self._ask(expressions, sent)
 
     async def aclose(self) -> None:
         """End the process, if there is one."""
@@ -79,31 +77,35 @@ class Judge:
                 assert pipe is not None
                 await trio.aclose_forcefully(pipe)
 
-    async def _round(self, expressions: list[str], count: int, events: bytes) -> tuple[list[list[bool]], str]:
-        """Ask until one expression ends the process; give the answers of those before it, and what it did."""
-        answers: list[list[bool]] = []
-        request = {"expressions": expressions, "events": count, "seconds": self.time_limit}
+    async def _ask(self, expressions: Sequence[str], request: bytes) -> Judgement:
+        judgement = Judgement()
         whole = False
+        asked = ""
         process = self._process or await self._start()
         assert process.stdin is not None
         try:
-            await process.stdin.send_all(frame(json.dumps(request).encode()) + events)
-            for _ in expressions:
+            await process.stdin.send_all(request)
+            for asked in expressions:
                 with trio.fail_after(self.time_limit + _WALL):
-                    answers.append([digit == ord("1") for digit in await self._line(process)])
+                    line = await self._line(process)
+                if line.startswith(_judge_process.UNUSABLE):
+                    judgement.unusable[asked] = line[1:].decode()
+                else:
+                    judgement.held[asked] = [digit == ord("1") for digit in line]
             whole = True
         except trio.TooSlowError:
-            return answers, "takes too long"
+            return attrs.evolve(judgement, costly=(asked, "takes too long"))
         except (EOFError, trio.BrokenResourceError):
-            return answers, _what_happened(await process.wait())
+            what = _what_happened(await process.wait())
+            return attrs.evolve(judgement, costly=(asked or expressions[0], what))
         finally:
             if not whole:  # what it writes next belongs to a request that nobody waits for
                 await self.aclose()
-        return answers, ""
+        return judgement
 
     async def _start(self) -> trio.Process:
         process = self._process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", _judge_process.__name__],
+            [sys.executable, "-c", f"from {_judge_process.__name__} import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -1,13 +1,14 @@
-"""The process that asks subscribers' XPath filters; run as `python -m voeflow_transports.vtp._judge_process`.
+"""The process that asks subscribers' XPath filters.
 
 An expression from a stranger can keep libxml2 busy for years on a packet of a few kilobytes, and a thread
 inside libxml2 cannot be stopped. A process can: the kernel ends this one when an expression has used its
-processor time, and the broadcaster starts another.
+processor time, and the broadcaster starts another. Even whether an expression is XPath is asked here, since
+that is found out by trying it.
 
-It says `ready` first. A request comes on standard input, in frames: first JSON, `{"expressions": [...],
-"events": 2, "seconds": 1.0}`, then each event's packet. The answer is a line for each expression, in order,
-of a `1` or `0` for each event. An expression that fails on an event does not hold for it. The end of standard
-input ends the process.
+It says `ready` first. A request comes on standard input, in frames: first JSON,
+`{"expressions": [...], "events": 2, "seconds": 1.0}`, then each event's packet. The answer is a line for each
+expression, in order: a `1` or `0` for each event, or `!` and why it is no XPath that can be used. An
+expression that fails on an event does not hold for it. The end of standard input ends the process.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ import voeflow
 
 #: The first line of what it writes.
 READY = b"ready"
+
+#: What a line begins with that tells why an expression cannot be used.
+UNUSABLE = b"!"
+
+#: The longest such reason, in characters.
+_LONGEST_REASON = 300
 
 #: What this process may allocate, in bytes: an expression may also build long strings.
 _MOST_MEMORY = 2**31
@@ -44,11 +51,18 @@ def main() -> None:
         events = [voeflow.Event.parse(packet, max_bytes=len(packet)) for packet in packets]
         for expression in request["expressions"]:
             signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-            question = voeflow.XPath(expression)
-            answer = bytes(b"01"[_holds(question, event)] for event in events)
+            answer = _ask(expression, events)
             signal.setitimer(signal.ITIMER_PROF, 0)
             answers.write(answer + b"\n")
             answers.flush()
+
+
+def _ask(expression: str, events: list[voeflow.Event]) -> bytes:
+    try:
+        question = voeflow.XPath(expression)
+    except ValueError as error:
+        return UNUSABLE + voeflow.printable(str(error), _LONGEST_REASON).encode()
+    return bytes(b"01"[_holds(question, event)] for event in events)
 
 
 def _holds(question: voeflow.XPath, event: voeflow.Event) -> bool:
@@ -64,7 +78,3 @@ def _read_frame(stream: BinaryIO) -> bytes | None:
         return None
     (size,) = struct.unpack("!I", count)
     return stream.read(size)
-
-
-if __name__ == "__main__":
-    main()

@@ -41,6 +41,9 @@ _WHOLE_RECEIPT = re.compile(
     </(?:[\w.-]+:)?Transport>\s*""",
     re.VERBOSE,
 )
+#: How many comments and processing instructions may stand before the element of a Transport message.
+_MOST_BEFORE = 100
+
 _ACK_ROLE = re.compile(rb"""\srole\s*=\s*(?:"ack"|'ack')""")
 _LONGEST_PLAIN_RECEIPT = 2000
 
@@ -75,7 +78,7 @@ def is_transport(payload: bytes) -> bool:
         little = payload[:2] in (b"\xff\xfe", b"<\0")
         payload = payload.decode("utf-16-le" if little else "utf-16-be", "replace").lstrip("\ufeff").encode()
     at = 3 if payload.startswith(b"\xef\xbb\xbf") else 0
-    while True:
+    for _ in range(_MOST_BEFORE):
         at = payload.find(b"<", at)
         if at < 0:
             return False
@@ -90,6 +93,7 @@ def is_transport(payload: bytes) -> bool:
         if closed < 0:
             return False
         at = closed + len(end)
+    return False
 
 
 _TRANSPORT_START = re.compile(rb"<(?:[^\s<>/:=]{1,200}:)?Transport[\s/>]")

@@ -21,6 +21,7 @@ class Subscription:
         max_unsent: how many bytes may wait for it.
         flushes: the nursery in which what waits is sent.
         filters: the expressions of which one must hold; without any, every event is for it.
+        strikes: how many of the filters that it brought took too long.
     """
 
     connection: Connection
@@ -28,6 +29,7 @@ class Subscription:
     max_unsent: int
     flushes: trio.Nursery
     filters: tuple[str, ...] = ()
+    strikes: int = 0
     _flushing: bool = attrs.field(default=False, init=False)
 
     def hand(self, data: bytes, ivorns: Iterable[str] = ()) -> None:

@@ -136,7 +136,7 @@ class VTPBroadcast:
         async with trio.open_nursery() as nursery:
 
             async def attend(connection: Connection) -> None:
-                await self._attend(connection, node, filtering, fan_out, nursery)
+                await self._attend(connection, node, fan_out, nursery)
 
             listeners = await nursery.start(
                 serve, node.name, self.listen, read_allow(self.allow), self.max_subscribers, attend
@@ -150,7 +150,6 @@ class VTPBroadcast:
         self,
         connection: Connection,
         node: voeflow.Node,
-        filtering: Filtering,
         fan_out: FanOut,
         nursery: trio.Nursery,
     ) -> None:
@@ -180,7 +179,7 @@ class VTPBroadcast:
                     machine.tick(trio.current_time())
                 else:
                     for found in machine.receive(data, trio.current_time()):
-                        self._see(found, subscription, node, filtering)
+                        await self._see(found, subscription, node.name, fan_out)
                 subscription.hand(machine.outbox())
         finally:
             del fan_out.subscriptions[subscription]
@@ -190,27 +189,11 @@ class VTPBroadcast:
         else:
             log.info("subscriber left", transport=node.name, peer=connection.peer)
 
-    def _see(
-        self, found: Found, subscription: Subscription, node: voeflow.Node, filtering: Filtering
-    ) -> None:
-        about = {"transport": node.name, "peer": subscription.connection.peer}
+    async def _see(self, found: Found, subscription: Subscription, name: str, fan_out: FanOut) -> None:
+        about = {"transport": name, "peer": subscription.connection.peer}
         match found:
             case FiltersBrought(expressions):
-                admission = filtering.admit(expressions, subscription.connection.host, trio.current_time())
-                subscription.filters = admission.admitted
-                for expression, reason in admission.left_out:
-                    log.warning(
-                        "filter left out",
-                        **about,
-                        filter=voeflow.printable(expression),
-                        reason=voeflow.printable(reason),
-                    )
-                if admission.admitted:
-                    log.info(
-                        "filters set",
-                        **about,
-                        filters=[voeflow.printable(each) for each in admission.admitted],
-                    )
+                await fan_out.set_filters(subscription, expressions)
             case Receipt(accepted=False):
                 log.info(
                     "event refused by a subscriber",

@@ -141,17 +141,23 @@ class VTPReceive:
                 some = packets[first : first + self.max_in_hand]
                 if not _answer(machine, await self._submit(some, node, connection.peer), node, told):
                     break
-            connection.send_nowait(machine.outbox())
-            if connection.unsent:
-                # Nothing more is read from an author that does not read its receipts.
-                with trio.move_on_after(self.idle_timeout):
-                    await connection.flush()
+                await self._send(machine, connection)
                 if connection.unsent:
-                    machine.end("does not read its receipts")
+                    break
+            await self._send(machine, connection)
         if machine.fault:
             log.warning("author cut off", transport=node.name, peer=connection.peer, reason=machine.fault)
         if not ended:
             await connection.finish(_FAREWELL)
+
+    async def _send(self, machine: Receiver, connection: Connection) -> None:
+        """Send what is owed; nothing more is done for an author that does not read its receipts."""
+        connection.send_nowait(machine.outbox())
+        if connection.unsent:
+            with trio.move_on_after(self.idle_timeout):
+                await connection.flush()
+            if connection.unsent:
+                machine.end("does not read its receipts")
 
     async def _submit(self, packets: Sequence[bytes], node: voeflow.Node, peer: str) -> list[_Answer]:
         """Submit packets, all at once, so that one commit can serve them; give the answers in their order."""
