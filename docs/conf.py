@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generated
+from sphinx.domains.python import PyObject
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -29,6 +30,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+napoleon_use_ivar = True
 add_module_names = False
 
 html_theme = "furo"
@@ -42,3 +44,6 @@ def setup(app: Sphinx) -> None:
     """Fill the generated parts of pages in, and mend docstrings that are written as Markdown."""
     app.connect("source-read", generated.fill_in_source)
     app.connect("autodoc-process-docstring", generated.mend_docstring)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # the word of the docstrings, and of Python

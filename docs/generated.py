@@ -164,7 +164,7 @@ def mend_docstring(_: object, what: str, __: str, item: object, ___: object, lin
 
 
 def _cached_properties(item: object) -> Iterator[str]:
-    """Document the cached properties of a class: attrs drops their docstrings, which are still in the source."""
+    """Document the cached properties of a class: attrs drops their docstrings, but the source has them."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(item)))  # type: ignore[arg-type]  # it is a class
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
