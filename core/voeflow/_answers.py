@@ -57,7 +57,15 @@ class Filters:
         self._tables = tables
         self._timeout = timeout
         self._reasons: list[StoredVerdict] = []
-        self._limiters = {name: trio.CapacityLimiter(THREADS_A_FILTER) for name in tables}
+        self._limiters = {name: _limiter() for name in tables}
+
+    def replace(self, tables: Mapping[str, FilterTable], timeout: float) -> None:
+        """Ask other filters from now on; a table that is the same one as before keeps its threads."""
+        self._limiters = {
+            name: self._limiters[name] if table is self._tables.get(name) else _limiter()
+            for name, table in tables.items()
+        }
+        self._tables, self._timeout = tables, timeout
 
     def reasons(self) -> list[StoredVerdict]:
         """Give the reasons that filters gave since the last call, to be kept in the store.
@@ -137,6 +145,10 @@ class Filters:
             del envelope.answers[table.name]
             answered.set()
         return _verdict(table, result)
+
+
+def _limiter() -> trio.CapacityLimiter:
+    return trio.CapacityLimiter(THREADS_A_FILTER)
 
 
 def _ask_inline(table: FilterTable, event: Event) -> Verdict | FilterError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 import trio
@@ -45,25 +45,26 @@ async def save_progress(store: Store, sinks: Sequence[Sink], filters: Filters) -
     return True
 
 
-async def save_progress_often(store: Store, sinks: Sequence[Sink], filters: Filters) -> None:
-    """Keep the store's record of what sinks have done no older than `SAVE_INTERVAL`, until cancelled."""
+async def save_often(save: Callable[[], Awaitable[bool]]) -> None:
+    """Keep the store's record of what sinks have done no older than `SAVE_INTERVAL`, until cancelled.
+
+    Args:
+        save: writes it, and says whether that went well.
+    """
     complained = -COMPLAINT_INTERVAL
     while True:
         await trio.sleep(SAVE_INTERVAL)
-        if (
-            not await save_progress(store, sinks, filters)
-            and trio.current_time() - complained >= COMPLAINT_INTERVAL
-        ):
+        if not await save() and trio.current_time() - complained >= COMPLAINT_INTERVAL:
             complained = trio.current_time()
             log.error("the store cannot write what was delivered: after a crash it would be delivered again")
 
 
-async def prune(store: Store, retention: float) -> None:
-    """Let go, in small steps, of what is older than `retention` seconds and owed to no sink."""
+async def prune(store: Store, retention: Callable[[], float]) -> None:
+    """Let go, in small steps, of what is older than `retention()` seconds and owed to no sink."""
     while True:
         pruned = 0
         try:
-            pruned = await trio.to_thread.run_sync(store.prune, time.time() - retention, PRUNE_STEP)
+            pruned = await trio.to_thread.run_sync(store.prune, time.time() - retention(), PRUNE_STEP)
         except StoreError as error:
             log.warning("the store cannot be pruned", reason=str(error))
         await trio.sleep(PRUNE_PAUSE if pruned else PRUNE_INTERVAL)

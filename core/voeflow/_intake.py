@@ -62,6 +62,9 @@ class Intake:
         accepted: called on the event loop with each batch of new events, in the order of the log.
         observers: the plugins that watch.
         max_event: the greatest size of a packet, in bytes.
+
+    Attributes:
+        max_event: as given; it may change while the intake runs.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Intake:
         self._store = store
         self._accepted = accepted
         self._observers = observers
-        self._max_event = max_event
+        self.max_event = max_event
         self._waiting: deque[_Entry] = deque()
         self._waiting_bytes = 0
         self._room = trio.lowlevel.ParkingLot()
@@ -137,7 +140,7 @@ class Intake:
         return self._store.append([_new(event) for event in events], refusals)
 
     def _read(self, entry: _Entry) -> Event:
-        return Event.parse(entry.raw, source=entry.source, received=entry.received, max_bytes=self._max_event)
+        return Event.parse(entry.raw, source=entry.source, received=entry.received, max_bytes=self.max_event)
 
     def _hand_on(self, batch: Sequence[_Entry], seqs: Sequence[int | None]) -> None:
         positions = iter(seqs)

@@ -2,8 +2,8 @@
 
 A sink takes events in the order of the log. What it took is *open* until it is settled (delivered, or not
 wanted) or becomes *waiting* (failed, to be tried again) or *dead* (given up). The *cursor* is the last
-position up to which nothing is open: together with the waiting rows it is all that a restart needs, so marking a
-delivery done writes nothing of its own.
+position up to which nothing is open: together with the waiting rows it is all that a restart needs, so
+marking a delivery done writes nothing of its own.
 """
 
 from __future__ import annotations

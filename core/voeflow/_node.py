@@ -10,56 +10,18 @@ node ─┬─ intake          one task; its worker thread parses and stores
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-
-import attrs
 import structlog
 import trio
 
-from voeflow._answers import Envelope, Filters
-from voeflow._bookkeeping import prune, save_progress, save_progress_often
+from voeflow._bookkeeping import prune, save_often
 from voeflow._errors import StartError, StoreError
-from voeflow._intake import Intake
-from voeflow._node_api import Delivery, Submission, Validation
 from voeflow._observers import Observers
 from voeflow._quantities import show_seconds
-from voeflow._sink import Policy, Sink
 from voeflow._store import Store
-from voeflow._supervisor import run_transport
-from voeflow._tables import HandlerTable, Pipeline, TransportTable
-from voeflow._workers import run_handler, start_handler
+from voeflow._tables import Pipeline
+from voeflow._works import Works
 
 log = structlog.get_logger()
-
-#: How often a delivery that a transport failed is tried again, and the first wait, in seconds.
-TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT = 5, 5.0
-
-#: How many deliveries a transport takes at once, at most.
-TAKEN_AT_ONCE = 256
-
-
-@attrs.define(eq=False)
-class NodeOfTransport:
-    """The node as one transport sees it; see `voeflow.Node`."""
-
-    name: str
-    ivoid: str
-    max_event: int
-    _intake: Intake
-    _open: trio.Event
-    _sink: Sink | None
-
-    async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
-        """See `voeflow.Node.submit`; waits until the whole node is ready."""
-        await self._open.wait()
-        return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
-
-    async def take(self) -> Sequence[Delivery]:
-        """See `voeflow.Node.take`."""
-        if self._sink is None:
-            raise TypeError(f"transports.{self.name} is no sink: its class has to say `sink = True`")
-        return await self._sink.take(TAKEN_AT_ONCE)
 
 
 class RunningNode:
@@ -74,6 +36,8 @@ class RunningNode:
         self._pipeline = pipeline
         self._observers = observers
         self._stopping = trio.Event()
+        self._reloading = trio.Lock()
+        self._works: Works
 
     def stop(self) -> None:
         """Ask the node to drain and then to stop; asking again changes nothing."""
@@ -98,82 +62,33 @@ class RunningNode:
             with trio.CancelScope(shield=True):  # bounded by the disk alone, and nothing else runs any more
                 await trio.to_thread.run_sync(store.close)
 
+    async def reload(self, pipeline: Pipeline) -> None:
+        """Go on by another pipeline; what it has in common with the present one is not touched.
+
+        Raises:
+            StartError: something new cannot be started, or only a restart can change it; all goes on as it
+                was.
+        """
+        async with self._reloading:
+            await self._works.become(pipeline)
+
     async def _run_on(self, store: Store, task_status: trio.TaskStatus[None]) -> None:
-        for handler in self._pipeline.handlers.values():
-            await start_handler(handler)
-        filters = Filters(self._pipeline.filters, self._pipeline.node.filter_timeout)
-        sinks = self._make_sinks(store, filters)
-        everyone = list(sinks.values())
-
-        def offer(envelopes: Sequence[Envelope]) -> None:
-            for sink in everyone:
-                sink.offer(envelopes)
-
-        intake = Intake(store, offer, self._observers, self._pipeline.node.max_event)
-        opened = trio.Event()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(intake.run, name="intake")
-                nursery.start_soon(save_progress_often, store, everyone, filters, name="bookkeeping")
-                nursery.start_soon(
-                    functools.partial(prune, store, self._pipeline.node.retention), name="retention"
-                )
-                scopes = {
-                    name: await self._start_transport(nursery, table, intake, opened, sinks.get(name))
-                    for name, table in self._sinks_first()
-                }
-                for name, table in self._pipeline.handlers.items():
-                    nursery.start_soon(run_handler, table, sinks[name], name=f"handlers.{name}")
-                opened.set()
+                self._works = works = Works(self._pipeline, store, self._observers, nursery)
+                nursery.start_soon(works.intake.run, name="intake")
+                nursery.start_soon(save_often, works.save, name="bookkeeping")
+                nursery.start_soon(prune, store, lambda: works.pipeline.node.retention, name="retention")
+                await works.start()
+                works.opened.set()
                 self._tell_ready()
                 task_status.started()
                 await self._stopping.wait()
-                await self._drain(scopes, everyone)
+                await self._drain(works)
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):  # one write of a few rows
-                await save_progress(store, everyone, filters)
-
-    def _sinks_first(self) -> list[tuple[str, TransportTable]]:
-        return sorted(self._pipeline.transports.items(), key=lambda item: not item[1].is_sink)
-
-    async def _start_transport(
-        self,
-        nursery: trio.Nursery,
-        table: TransportTable,
-        intake: Intake,
-        opened: trio.Event,
-        sink: Sink | None,
-    ) -> trio.CancelScope:
-        settings = self._pipeline.node
-        node = NodeOfTransport(table.name, settings.ivoid, settings.max_event, intake, opened, sink)
-        scope = trio.CancelScope()
-        await nursery.start(
-            functools.partial(_run_in, scope, functools.partial(run_transport, table, node, sink)),
-            name=f"transports.{table.name}",
-        )
-        return scope
-
-    def _make_sinks(self, store: Store, filters: Filters) -> dict[str, Sink]:
-        policies = {
-            table.name: Policy(table.when, table.sources, TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT)
-            for table in self._pipeline.transports.values()
-            if table.is_sink
-        } | {table.name: _policy(table) for table in self._pipeline.handlers.values()}
-        states = store.open_sinks(list(policies))
-        latest = store.last_seq()
-        return {
-            name: Sink(
-                name,
-                policy,
-                states[name],
-                latest,
-                store=store,
-                filters=filters,
-                observers=self._observers,
-            )
-            for name, policy in policies.items()
-        }
+                await self._works.save()
 
     def _tell_ready(self) -> None:
         pipeline = self._pipeline
@@ -185,18 +100,16 @@ class RunningNode:
         )
         self._observers.tell("node_started", ivoid=pipeline.node.ivoid, pipeline=pipeline.path)
 
-    async def _drain(self, scopes: dict[str, trio.CancelScope], sinks: Sequence[Sink]) -> None:
+    async def _drain(self, works: Works) -> None:
         """Take no more events, and let every sink finish what there is, within the pipeline's `drain`."""
-        log.info("stopping", drain=show_seconds(self._pipeline.node.drain))
+        patience = works.pipeline.node.drain
+        log.info("stopping", drain=show_seconds(patience))
         self._observers.tell("node_stopping")
-        for name, table in self._pipeline.transports.items():
-            if not table.is_sink:
-                scopes[name].cancel()
-        with trio.move_on_after(self._pipeline.node.drain) as limit:
-            while unfinished := [sink for sink in sinks if not sink.idle]:
-                await unfinished[0].wait_idle()
+        await works.stop_sources()
+        with trio.move_on_after(patience) as limit:
+            await works.wait_idle()
         if limit.cancelled_caught:
-            names = [sink.name for sink in sinks if not sink.idle]
+            names = [sink.name for sink in works.busy]
             log.warning("stopped before these were done; they go on at the next start", sinks=names)
 
 
@@ -209,17 +122,3 @@ def _start_error(group: BaseExceptionGroup[BaseException]) -> StartError | None:
     while isinstance(errors, BaseExceptionGroup):
         errors = errors.exceptions[0]  # type: ignore[assignment]  # a leaf, in the end
     return errors if rest is None else None
-
-
-def _policy(table: HandlerTable) -> Policy:
-    return Policy(table.when, table.sources, table.retries, table.retry_wait)
-
-
-async def _run_in(
-    scope: trio.CancelScope,
-    run: Callable[..., object],
-    *,
-    task_status: trio.TaskStatus[None],
-) -> None:
-    with scope:
-        await run(task_status=task_status)  # type: ignore[misc]

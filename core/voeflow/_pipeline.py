@@ -187,6 +187,7 @@ class _Reader:
             name=table.name,
             plugin=plugin,
             instance=instance,
+            keys=table.keys,
             is_sink=plugin.is_sink,
             when=when,
             sources=_set(keys.sources),
@@ -195,9 +196,9 @@ class _Reader:
     def filter(self, table: _Table) -> FilterTable | None:
         self.refuse_sink_keys(table, "filters have none")
         instance = self.instance(table, _SINK_KEYS)
-        return (
-            None if instance is None else FilterTable(name=table.name, plugin=table.plugin, instance=instance)
-        )
+        if instance is None:
+            return None
+        return FilterTable(name=table.name, plugin=table.plugin, instance=instance, keys=table.keys)
 
     def handler(self, table: _Table) -> HandlerTable | None:
         when, keys = self.sink(table.where, table.keys, HandlerKeys, own_defaults(table.plugin.cls))
@@ -208,6 +209,7 @@ class _Reader:
             name=table.name,
             plugin=table.plugin,
             instance=instance,
+            keys=table.keys,
             when=when,
             sources=_set(keys.sources),
             retries=keys.retries,

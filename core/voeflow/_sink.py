@@ -62,6 +62,9 @@ class Sink:
         store: to read on from.
         filters: to judge with.
         observers: the plugins that watch.
+
+    Attributes:
+        policy: as given; it may change while the sink is at work.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class Sink:
         observers: Observers,
     ) -> None:
         self.name = name
-        self._policy = policy
+        self.policy = policy
         self._ledger = Ledger.resume(name, state)
         self._feed = Feed(name, state.cursor, latest, store)
         self._store = store
@@ -121,7 +124,7 @@ class Sink:
                 pulled = await self._pull(limit)
             wanted: list[Delivery | None] = [None] * len(pulled)
             try:
-                if len(pulled) == 1 or self._filters.all_inline(self._policy.when):
+                if len(pulled) == 1 or self._filters.all_inline(self.policy.when):
                     for index, (envelope, row) in enumerate(pulled):
                         wanted[index] = await self._judge(envelope, row)
                 else:
@@ -190,10 +193,10 @@ class Sink:
         generation = self._generation
         tried = row.attempts if row is not None else 0
         if not tried:  # what was tried before was wanted then
-            sources = self._policy.sources
+            sources = self.policy.sources
             try:
                 wanted = (sources is None or envelope.event.source in sources) and await self._filters.hold(
-                    self._policy.when, envelope
+                    self.policy.when, envelope
                 )
             except FilterError as error:
                 self._unanswerable(envelope, error)
@@ -234,19 +237,19 @@ class Sink:
     def _unanswerable(self, envelope: Envelope, error: FilterError) -> None:
         tries = self._unanswered[envelope.seq] = self._unanswered.get(envelope.seq, 0) + 1
         self._failed(envelope, tries, str(error), counted=False)
-        if tries > self._policy.retries:
+        if tries > self.policy.retries:
             del self._unanswered[envelope.seq]
 
     def _failed(self, envelope: Envelope, tries: int, reason: str, *, counted: bool) -> None:
         """Plan the next try, or give up; `counted` where the sink itself has tried, not only its filters."""
-        dead = tries > self._policy.retries
+        dead = tries > self.policy.retries
         facts = {"sink": self.name, "ivorn": envelope.event.ivorn, "attempt": tries, "reason": reason}
         attempts = tries if counted else 0
         if dead:
             log.error("delivery given up", **facts)
             self._ledger.bury(Waiting(envelope.seq, attempts, due=time.time(), reason=reason, dead=True))
         else:
-            wait = min(self._policy.retry_wait * 2 ** (tries - 1), MAX_RETRY_WAIT) * random.uniform(0.8, 1.2)
+            wait = min(self.policy.retry_wait * 2 ** (tries - 1), MAX_RETRY_WAIT) * random.uniform(0.8, 1.2)
             log.warning("delivery failed", **facts, again_in=show_seconds(wait))
             self._postpone(envelope.seq, attempts, wait, reason)
         self._feed.changed.unpark_all()

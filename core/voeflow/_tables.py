@@ -71,6 +71,7 @@ class TransportTable:
         name: the table's name.
         plugin: the plugin behind it.
         instance: what was made of its class with the table's keys.
+        keys: the table's keys but for `plugin`, references to the environment resolved.
         is_sink: whether events go out to it.
         when: which events go to it; every one if it is no sink, which is then never asked.
         sources: the transports whose events go to it; None for all of them.
@@ -79,6 +80,7 @@ class TransportTable:
     name: str
     plugin: Plugin
     instance: Any
+    keys: Mapping[str, Any] = attrs.field(repr=False)
     is_sink: bool
     when: When
     sources: frozenset[str] | None
@@ -92,11 +94,13 @@ class FilterTable:
         name: the table's name, which `when` expressions use.
         plugin: the plugin behind it.
         instance: what was made of its class with the table's keys.
+        keys: the table's keys but for `plugin`, references to the environment resolved.
     """
 
     name: str
     plugin: Plugin
     instance: Any
+    keys: Mapping[str, Any] = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +111,7 @@ class HandlerTable:
         name: the table's name.
         plugin: the plugin behind it.
         instance: what was made of its class with the table's keys.
+        keys: the table's keys but for `plugin`, references to the environment resolved.
         when: which events go to it.
         sources: the transports whose events go to it; None for all of them.
         retries: how often a failed delivery is tried again; zero for never.
@@ -117,6 +122,7 @@ class HandlerTable:
     name: str
     plugin: Plugin
     instance: Any
+    keys: Mapping[str, Any] = attrs.field(repr=False)
     when: When
     sources: frozenset[str] | None
     retries: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+from collections.abc import Sequence
 
 import structlog
 import trio
@@ -58,8 +59,13 @@ def why_not_started(plugin: str, error: BaseException) -> str:
     return f"{plugin} raised {describe(error)}"
 
 
-async def run_handler(table: HandlerTable, sink: Sink) -> None:
-    """Handle what `sink` gives, as many at once as the table says, until cancelled."""
+async def run_handler(
+    table: HandlerTable, sink: Sink, leaving: trio.Event, *, task_status: trio.TaskStatus[None]
+) -> None:
+    """Handle what `sink` gives, as many at once as the table says, until cancelled.
+
+    Once `leaving` is set, nothing more is taken, and it returns when what was taken has been handled.
+    """
     handle = table.instance.handle
     with_delivery = _wants_delivery(handle)
     limiter = trio.CapacityLimiter(table.concurrency)
@@ -76,9 +82,20 @@ async def run_handler(table: HandlerTable, sink: Sink) -> None:
                 functools.partial(handle, *arguments), abandon_on_cancel=True, limiter=limiter
             )
 
+    takers: set[trio.CancelScope] = set()
+
+    async def take() -> Sequence[Delivery]:
+        with trio.CancelScope() as scope:
+            takers.add(scope)
+            try:
+                return await sink.take(1)
+            finally:
+                takers.discard(scope)
+        return ()
+
     async def work() -> None:
-        while True:
-            for delivery in await sink.take(1):
+        while not leaving.is_set():
+            for delivery in await take():
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_watch, table, delivery)
                     await _settle(table, delivery, call)
@@ -87,6 +104,10 @@ async def run_handler(table: HandlerTable, sink: Sink) -> None:
     async with trio.open_nursery() as nursery:
         for _ in range(table.concurrency):
             nursery.start_soon(work)
+        task_status.started()
+        await leaving.wait()
+        for scope in takers:
+            scope.cancel()
 
 
 async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None:

@@ -177,18 +177,32 @@ async def test_a_delivery_is_given_up_after_its_retries_and_told_in_the_store(tm
     assert (dead.sink, dead.attempts, dead.event.ivorn) == ("notes", 3, "ivo://a.bc/d#1")
 
 
-async def test_what_was_not_delivered_when_a_node_stopped_is_delivered_after_its_start(
-    tmp_path: Path,
-) -> None:
-    toml = "drain = 0\n" + SIMPLE.replace("retry_wait = 0", 'retry_wait = "1 ms"\nfailures = 1')
-    async with running(tmp_path, toml) as (pipeline, _):
+async def test_what_was_in_hand_when_a_node_stopped_is_handed_over_after_its_start(tmp_path: Path) -> None:
+    async with running(tmp_path, "drain = 0\n" + SIMPLE + "hangs = true\n") as (pipeline, _):
         await pipeline.transports["in"].instance.node.submit(voevent())
         first = list(await pipeline.handlers["notes"].instance.wait(1))
     async with running(tmp_path, SIMPLE) as (pipeline, _):
         second = await pipeline.handlers["notes"].instance.wait(1)
 
-    assert second[0][:2] == first[0][:2]
-    assert second[0][2] == 2
+    assert second == first
+
+
+async def test_a_delivery_that_waits_for_its_retry_goes_on_counting_after_a_start(tmp_path: Path) -> None:
+    toml = SIMPLE.replace("retry_wait = 0", "retry_wait = 0.2\nfailures = 1")
+    failed = trio.Event()
+
+    class Watches:
+        @voeflow.hookimpl
+        def delivery_failed(self) -> None:
+            failed.set()
+
+    async with running(tmp_path, toml, [Watches()]) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await failed.wait()
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        ((_ivorn, _id, attempt),) = await pipeline.handlers["notes"].instance.wait(1)
+
+    assert attempt == 2
 
 
 async def test_a_transport_that_settles_nothing_has_it_again_after_a_restart(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ class Notebook:
     """A handler that notes what it is given, and fails as often as it is told to."""
 
     failures: int = 0
+    hangs: bool = False
     seen: list[tuple[str, str, int]] = attrs.field(factory=list, init=False)
     changed: trio.Event = attrs.field(factory=trio.Event, init=False)
 
@@ -77,6 +78,8 @@ class Notebook:
         self.seen.append((event.ivorn, delivery.id, delivery.attempt))
         self.changed.set()
         self.changed = trio.Event()
+        if self.hangs:
+            await trio.sleep_forever()
         if self.failures:
             self.failures -= 1
             raise RuntimeError("no ink")

@@ -63,4 +63,6 @@ def main(**_: Any) -> None:
     """
     from voeflow._log import configure_log
 
-    configure_log("warning")  # `run` sets its own; the results of all others have standard output to themselves
+    configure_log(
+        "warning"
+    )  # `run` sets its own; the results of all others have standard output to themselves

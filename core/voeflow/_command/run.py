@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import functools
+import os
 import signal
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,9 +14,12 @@ import structlog
 import trio
 
 from voeflow._command._pipelines import fail, pipeline_argument, read_or_exit
-from voeflow._errors import StartError
+from voeflow._errors import PipelineError, StartError
 from voeflow._log import configure_log
 from voeflow._node import RunningNode
+from voeflow._pipeline import load_pipeline
+from voeflow._plugins import Plugins
+from voeflow._systemd import feed_watchdog, notify
 from voeflow._text import printable
 from voeflow._watchdog import Watchdog
 
@@ -40,34 +45,78 @@ def command(pipeline: Path, log_format: str, log_level: str) -> None:
     """Run the node that PIPELINE describes, until SIGINT or SIGTERM.
 
     The first signal lets it finish what is in hand (the pipeline's `drain`), a second one stops it at once;
-    either way nothing that was acknowledged is lost. Exit status: 0; 1 if something cannot be started; 2 if
-    the pipeline is wrong.
+    either way nothing that was acknowledged is lost. SIGHUP reads PIPELINE again: a bad one is refused whole,
+    and of a good one only what changed is started anew. Exit status: 0; 1 if something cannot be started; 2
+    if the pipeline is wrong.
     """
     loaded, plugins = read_or_exit(pipeline)
     configure_log(log_level, log_format)  # type: ignore[arg-type]  # click has checked the choice
-    node = RunningNode(loaded, plugins.observers)
     try:
-        trio.run(functools.partial(_run, node), instruments=[Watchdog()])
+        trio.run(_run, RunningNode(loaded, plugins.observers), pipeline, plugins, instruments=[Watchdog()])
     except StartError as error:
         click.echo(f"{pipeline}: {printable(str(error), 1000)}", err=True)
         fail("the node was not started; nothing was accepted.", 1)
 
 
-async def _run(node: RunningNode) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+class _Ready:
+    """Is told when the node is ready, and lets systemd know."""
+
+    def __init__(self) -> None:
+        self.is_told = False
+
+    def started(self, _: None = None) -> None:
+        self.is_told = True
+        notify("READY=1")
+
+
+async def _run(node: RunningNode, path: Path, plugins: Plugins) -> None:
+    ready, failure = _Ready(), None
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on, signals, node, nursery.cancel_scope)
-            await node.run()
+            nursery.start_soon(feed_watchdog)
+            nursery.start_soon(_heed, signals, node, ready, partial(_reload, node, path, plugins), nursery)
+            try:
+                await node.run(task_status=ready)
+            except StartError as error:
+                failure = error
             nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
     log.info("stopped")
 
 
-async def _stop_on(signals: AsyncIterator[int], node: RunningNode, scope: trio.CancelScope) -> None:
-    asked = False
+async def _heed(
+    signals: AsyncIterator[int],
+    node: RunningNode,
+    ready: _Ready,
+    reload: Callable[[], Awaitable[None]],
+    nursery: trio.Nursery,
+) -> None:
+    stopping = False
     async for number in signals:
         log.info("signal received", signal=signal.Signals(number).name)
-        if asked:
-            scope.cancel()
-            return
-        asked = True
-        node.stop()
+        if number == signal.SIGHUP:
+            if ready.is_told and not stopping:
+                nursery.start_soon(reload)
+        elif stopping or not ready.is_told:
+            nursery.cancel_scope.cancel()
+        else:
+            stopping = True
+            notify("STOPPING=1")
+            node.stop()
+
+
+async def _reload(node: RunningNode, path: Path, plugins: Plugins) -> None:
+    """Read the pipeline again and go on by it; where it cannot be, say why, and go on as before."""
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    try:
+        pipeline = await trio.to_thread.run_sync(load_pipeline, path, plugins, os.environ)
+        await node.reload(pipeline)
+    except PipelineError as error:
+        for mistake in error.mistakes:
+            log.error("mistake in the pipeline", where=mistake.where, mistake=str(mistake))
+        log.error("pipeline not reloaded: the old one goes on", mistakes=len(error.mistakes))
+    except StartError as error:
+        log.error("pipeline not reloaded: the old one goes on", reason=str(error))
+    finally:
+        notify("READY=1")

@@ -1,0 +1,286 @@
+"""Everything that a pipeline's tables set to work, and how one pipeline becomes another while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+import attrs
+import structlog
+import trio
+
+from voeflow._answers import Envelope, Filters
+from voeflow._bookkeeping import save_progress
+from voeflow._errors import StartError
+from voeflow._intake import Intake
+from voeflow._node_api import Delivery, Submission, Validation
+from voeflow._observers import Observers
+from voeflow._parts import Part
+from voeflow._sink import Policy, Sink
+from voeflow._store import Store
+from voeflow._supervisor import run_transport
+from voeflow._tables import FilterTable, HandlerTable, Pipeline, TransportTable
+from voeflow._workers import run_handler, start_handler
+
+log = structlog.get_logger()
+
+#: How often a delivery that a transport failed is tried again, and the first wait, in seconds.
+TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT = 5, 5.0
+
+#: How many deliveries a transport takes at once, at most.
+TAKEN_AT_ONCE = 256
+
+
+@attrs.define(eq=False)
+class NodeOfTransport:
+    """The node as one transport sees it; see `voeflow.Node`."""
+
+    name: str
+    ivoid: str
+    max_event: int
+    _intake: Intake
+    _open: trio.Event
+    _sink: Sink | None
+
+    async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
+        """See `voeflow.Node.submit`; waits until the whole node is ready."""
+        await self._open.wait()
+        return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
+
+    async def take(self) -> Sequence[Delivery]:
+        """See `voeflow.Node.take`."""
+        if self._sink is None:
+            raise TypeError(f"transports.{self.name} is no sink: its class has to say `sink = True`")
+        return await self._sink.take(TAKEN_AT_ONCE)
+
+
+class Works:
+    """The sinks, filters, handlers and transports of a running node.
+
+    Args:
+        pipeline: what they are made of.
+        store: where events are kept.
+        observers: the plugins that watch.
+        nursery: where their tasks run.
+
+    Attributes:
+        pipeline: the pipeline that is at work.
+        intake: what sources submit to.
+        filters: what sinks ask.
+        sinks: by name.
+        opened: set when everything has started, and events are taken.
+    """
+
+    def __init__(self, pipeline: Pipeline, store: Store, observers: Observers, nursery: trio.Nursery) -> None:
+        self.pipeline = pipeline
+        self.filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
+        self.intake = Intake(store, self._offer, observers, pipeline.node.max_event)
+        self.sinks: dict[str, Sink] = {}
+        self.opened = trio.Event()
+        self._store = store
+        self._observers = observers
+        self._nursery = nursery
+        self._parts: dict[str, Part] = {}
+        self._latest = store.last_seq()
+
+    async def start(self) -> None:
+        """Start every table: handlers get ready first, then sinks, and sources last.
+
+        Raises:
+            StartError: one cannot be started.
+        """
+        for handler in self.pipeline.handlers.values():
+            await start_handler(handler)
+        tables = _tables(self.pipeline).values()
+        await self._open_sinks(tables)
+        for table in tables:
+            await self._start(table, self.pipeline)
+
+    async def save(self) -> bool:
+        """Write what the sinks have done to the store; False if that failed."""
+        return await save_progress(self._store, list(self.sinks.values()), self.filters)
+
+    async def stop_sources(self) -> None:
+        """End the transports that only bring events in."""
+        for part in list(self._parts.values()):
+            if isinstance(part.table, TransportTable) and not part.table.is_sink:
+                await part.end()
+
+    async def wait_idle(self) -> None:
+        """Wait until every sink has done what it can do now."""
+        while busy := self.busy:
+            await busy[0].wait_idle()
+
+    @property
+    def busy(self) -> list[Sink]:
+        """The sinks that have something to do now."""
+        return [sink for sink in self.sinks.values() if not sink.idle]
+
+    async def become(self, pipeline: Pipeline) -> None:
+        """Work by another pipeline from now on; what it has in common with the present one goes on untouched.
+
+        Raises:
+            StartError: it cannot be: a key changed that only a restart can change, or something new cannot be
+                started. All goes on as before.
+        """
+        old = self.pipeline
+        if pipeline.node.store != old.node.store:
+            raise StartError("store", "another store takes a restart of the node")
+        pipeline = keep_unchanged(old, pipeline)
+        before, after = _tables(old), _tables(pipeline)
+        added = [table for name, table in after.items() if name not in before]
+        changed = [name for name, table in after.items() if name in before and self._differs(pipeline, table)]
+        for table in (*added, *(after[name] for name in changed)):
+            if isinstance(table, HandlerTable):
+                await start_handler(table)
+        await self._open_sinks([*before.values(), *added])
+        await self._start_all_or_none(pipeline, added)
+        self.pipeline = pipeline
+        self.intake.max_event = pipeline.node.max_event
+        # Until its part has ended, a sink may ask what the old pipeline has it ask.
+        self.filters.replace({**old.filters, **pipeline.filters}, pipeline.node.filter_timeout)
+        for name in changed:
+            await self._replace(before[name], after[name])
+        removed = [name for name in before if name not in after]
+        for name in removed:
+            await self._end(self._parts.pop(name))
+        await self._close_sinks(after)
+        self.filters.replace(pipeline.filters, pipeline.node.filter_timeout)
+        log.info(
+            "pipeline reloaded",
+            changed=changed,
+            added=[table.name for table in added],
+            removed=removed,
+            unchanged=len(after) - len(added) - len(changed),
+        )
+
+    def _differs(self, pipeline: Pipeline, table: HandlerTable | TransportTable) -> bool:
+        """Whether a table that is at work already is to be started anew."""
+        here, there = self.pipeline.node, pipeline.node
+        given = (here.ivoid, here.max_event) == (there.ivoid, there.max_event)
+        return self._parts[table.name].table is not table or (isinstance(table, TransportTable) and not given)
+
+    async def _start_all_or_none(
+        self, pipeline: Pipeline, tables: Sequence[HandlerTable | TransportTable]
+    ) -> None:
+        started = []
+        try:
+            for table in tables:
+                await self._start(table, pipeline)
+                started.append(table.name)
+        except StartError:
+            for name in started:
+                await self._parts.pop(name).end()
+            await self._close_sinks(_tables(self.pipeline))
+            raise
+
+    async def _replace(self, old: HandlerTable | TransportTable, new: HandlerTable | TransportTable) -> None:
+        """End the part of a table that has changed, and start the new one.
+
+        The new one may need what the old one holds, a port say, so it cannot be tried before. If it does not
+        start then the old one goes on, and that is told.
+        """
+        await self._end(self._parts.pop(old.name))
+        try:
+            await self._start(new, self.pipeline)
+        except StartError as error:
+            log.error("a changed table cannot start: the old one goes on", reason=str(error))
+            await self._start(old, self.pipeline)
+
+    async def _end(self, part: Part) -> None:
+        if isinstance(part.table, HandlerTable):
+            await part.leave(self.pipeline.node.drain)
+        else:
+            await part.end()
+        if (sink := self.sinks.get(part.table.name)) is not None:
+            sink.rewind()
+
+    async def _start(self, table: HandlerTable | TransportTable, pipeline: Pipeline) -> None:
+        part = Part(table)
+        sink = self.sinks[table.name] if _is_sink(table) else None
+        if sink is not None:
+            sink.policy = policy_of(table)
+        if isinstance(table, HandlerTable):
+            assert sink is not None
+            await part.start(
+                self._nursery, f"handlers.{table.name}", partial(run_handler, table, sink, part.leaving)
+            )
+        else:
+            settings = pipeline.node
+            node = NodeOfTransport(
+                table.name, settings.ivoid, settings.max_event, self.intake, self.opened, sink
+            )
+            await part.start(
+                self._nursery, f"transports.{table.name}", partial(run_transport, table, node, sink)
+            )
+        self._parts[table.name] = part
+
+    async def _open_sinks(self, tables: Iterable[HandlerTable | TransportTable]) -> None:
+        """Let the store know which sinks there are, and make those that are new."""
+        wanted = {table.name: table for table in tables if _is_sink(table)}
+        states = await trio.to_thread.run_sync(self._store.open_sinks, list(wanted))
+        for name in wanted.keys() - self.sinks.keys():
+            # What comes in between is past the state that the store gave: the sink reads it from there.
+            self.sinks[name] = Sink(
+                name,
+                policy_of(wanted[name]),
+                states[name],
+                self._latest,
+                store=self._store,
+                filters=self.filters,
+                observers=self._observers,
+            )
+
+    async def _close_sinks(self, tables: Mapping[str, HandlerTable | TransportTable]) -> None:
+        """Let go of the sinks that are none of `tables`; the store keeps their places."""
+        gone = [name for name in self.sinks if name not in tables or not _is_sink(tables[name])]
+        if gone:
+            await save_progress(self._store, [self.sinks.pop(name) for name in gone], self.filters)
+            await self._open_sinks(tables.values())
+
+    def _offer(self, envelopes: Sequence[Envelope]) -> None:
+        self._latest = envelopes[-1].seq
+        for sink in self.sinks.values():
+            sink.offer(envelopes)
+
+
+def policy_of(table: HandlerTable | TransportTable) -> Policy:
+    """Give what a table says of the events it wants and of its failures."""
+    if isinstance(table, HandlerTable):
+        return Policy(table.when, table.sources, table.retries, table.retry_wait)
+    return Policy(table.when, table.sources, TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT)
+
+
+def _tables(pipeline: Pipeline) -> dict[str, HandlerTable | TransportTable]:
+    """Give every table that has a part, in the order in which they are started."""
+    sinks = [table for table in pipeline.transports.values() if table.is_sink]
+    sources = [table for table in pipeline.transports.values() if not table.is_sink]
+    tables: list[HandlerTable | TransportTable] = [*sinks, *pipeline.handlers.values(), *sources]
+    return {table.name: table for table in tables}
+
+
+def keep_unchanged(old: Pipeline, new: Pipeline) -> Pipeline:
+    """Give `new` with the tables of `old` wherever they say the same, so that these go on as they are."""
+    return attrs.evolve(
+        new,
+        transports=_kept(old.transports, new.transports),
+        filters=_kept(old.filters, new.filters),
+        handlers=_kept(old.handlers, new.handlers),
+    )
+
+
+_Table = TypeVar("_Table", TransportTable, FilterTable, HandlerTable)
+
+
+def _kept(old: Mapping[str, _Table], new: Mapping[str, _Table]) -> Mapping[str, _Table]:
+    tables = {}
+    for name, table in new.items():
+        before = old.get(name)
+        same = before is not None and (before.plugin, before.keys) == (table.plugin, table.keys)
+        tables[name] = before if before is not None and same else table
+    return tables
+
+
+def _is_sink(table: HandlerTable | TransportTable) -> bool:
+    return isinstance(table, HandlerTable) or table.is_sink

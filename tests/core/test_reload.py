@@ -1,0 +1,223 @@
+"""A node goes on by another pipeline: what did not change is untouched, what cannot be is refused whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+import voeflow
+from support.nodes import read, running
+from support.samples import voevent
+from voeflow._store import Store
+
+BEFORE = """
+[transports.in]
+plugin = "hand"
+[transports.out]
+plugin = "wire"
+[filters.test]
+plugin = "role"
+roles = ["test"]
+[handlers.notes]
+plugin = "notebook"
+"""
+
+
+@attrs.define(eq=False)
+class Door:
+    """A transport that holds something only one can hold, as a port."""
+
+    held: ClassVar[set[str]] = set()
+    starts: ClassVar[int] = 0
+    key: str
+    colour: str = "red"
+
+    async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+        if self.key in self.held:
+            raise OSError(98, "Address already in use", self.key)
+        self.held.add(self.key)
+        Door.starts += 1
+        try:
+            task_status.started()
+            await trio.sleep_forever()
+        finally:
+            self.held.remove(self.key)
+
+
+class Doors:
+    @voeflow.hookimpl
+    def register_transports(self) -> dict[str, type]:
+        return {"door": Door}
+
+
+@pytest.fixture(autouse=True)
+def _no_doors() -> None:
+    Door.held.clear()
+    Door.starts = 0
+
+
+async def test_what_did_not_change_goes_on_untouched(tmp_path: Path) -> None:
+    door = '[transports.door]\nplugin = "door"\nkey = "a"\n'
+    async with running(tmp_path, BEFORE + door, [Doors()]) as (pipeline, node):
+        new, _ = read(tmp_path, BEFORE + door + '[handlers.more]\nplugin = "notebook"\n', [Doors()])
+        await node.reload(new)
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["notes"].instance.wait(1)
+        await pipeline.transports["out"].instance.wait(1)
+        await new.handlers["more"].instance.wait(1)
+
+    assert Door.starts == 1
+
+
+async def test_a_new_handler_sees_new_events_only(tmp_path: Path) -> None:
+    async with running(tmp_path, BEFORE) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1"))
+        new, _ = read(tmp_path, BEFORE + '[handlers.more]\nplugin = "notebook"\n')
+        await node.reload(new)
+        await submit(voevent("ivo://a.bc/d#2"))
+        seen = await new.handlers["more"].instance.wait(1)
+
+    assert [ivorn for ivorn, _, _ in seen] == ["ivo://a.bc/d#2"]
+
+
+async def test_a_removed_handler_gets_nothing_more(tmp_path: Path) -> None:
+    more = '[handlers.more]\nplugin = "notebook"\n'
+    async with running(tmp_path, BEFORE + more) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1"))
+        await pipeline.handlers["more"].instance.wait(1)
+        new, _ = read(tmp_path, BEFORE)
+        await node.reload(new)
+        await submit(voevent("ivo://a.bc/d#2"))
+        await pipeline.handlers["notes"].instance.wait(2)
+
+    assert len(pipeline.handlers["more"].instance.seen) == 1
+
+
+async def test_a_changed_when_holds_from_the_next_event_on(tmp_path: Path) -> None:
+    async with running(tmp_path, BEFORE) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1", role="test"))
+        await pipeline.handlers["notes"].instance.wait(1)
+        new, _ = read(tmp_path, BEFORE + 'when = "not test"\n')
+        await node.reload(new)
+        await submit(voevent("ivo://a.bc/d#2", role="test"))
+        await submit(voevent("ivo://a.bc/d#3"))
+        seen = await new.handlers["notes"].instance.wait(1)
+
+    assert [ivorn for ivorn, _, _ in seen] == ["ivo://a.bc/d#3"]
+
+
+async def test_a_changed_filter_is_asked_by_sinks_that_did_not_change(tmp_path: Path) -> None:
+    toml = BEFORE + 'when = "not test"\n'
+    async with running(tmp_path, toml) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        new, _ = read(tmp_path, toml.replace('roles = ["test"]', 'roles = ["utility"]'))
+        await node.reload(new)
+        await submit(voevent("ivo://a.bc/d#1", role="test"))
+        await submit(voevent("ivo://a.bc/d#2", role="utility"))
+        await submit(voevent("ivo://a.bc/d#3"))
+        seen = await pipeline.handlers["notes"].instance.wait(2)
+
+    assert [ivorn for ivorn, _, _ in seen] == ["ivo://a.bc/d#1", "ivo://a.bc/d#3"]
+
+
+async def test_a_changed_handler_finishes_what_it_has_in_hand(tmp_path: Path) -> None:
+    entered, release = trio.Event(), trio.Event()
+    handled: list[tuple[str, str]] = []
+
+    @attrs.define(eq=False)
+    class Slow:
+        name: str
+
+        async def handle(self, event: voeflow.Event) -> None:
+            entered.set()
+            await release.wait()
+            handled.append((self.name, event.ivorn))
+
+    class Plugin:
+        @voeflow.hookimpl
+        def register_handlers(self) -> dict[str, type]:
+            return {"slow": Slow}
+
+    slow = '[handlers.slow]\nplugin = "slow"\nname = "{}"\n'
+    async with running(tmp_path, BEFORE + slow.format("old"), [Plugin()]) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1"))
+        await entered.wait()
+        await submit(voevent("ivo://a.bc/d#2"))
+        new, _ = read(tmp_path, BEFORE + slow.format("new"), [Plugin()])
+        part = node._works._parts["slow"]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(node.reload, new)
+            await part.leaving.wait()
+            release.set()
+
+    assert handled == [("old", "ivo://a.bc/d#1"), ("new", "ivo://a.bc/d#2")]
+
+
+async def test_a_changed_transport_may_take_over_what_the_old_one_held(tmp_path: Path) -> None:
+    door = '[transports.door]\nplugin = "door"\nkey = "a"\n'
+    async with running(tmp_path, BEFORE + door, [Doors()]) as (_, node):
+        new, _ = read(tmp_path, BEFORE + door + 'colour = "blue"\n', [Doors()])
+        await node.reload(new)
+
+        assert Door.held == {"a"}
+    assert Door.starts == 2
+
+
+async def test_something_new_that_cannot_start_refuses_the_pipeline_whole(tmp_path: Path) -> None:
+    door = '[transports.{}]\nplugin = "door"\nkey = "{}"\n'
+    async with running(tmp_path, BEFORE + door.format("a", "a"), [Doors()]) as (pipeline, node):
+        toml = BEFORE + door.format("a", "a") + door.format("b", "b") + door.format("c", "a")
+        new, _ = read(tmp_path, toml + '[handlers.more]\nplugin = "notebook"\n', [Doors()])
+        with pytest.raises(voeflow.StartError, match=r"transports\.c: Address already in use"):
+            await node.reload(new)
+        assert Door.held == {"a"}
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["notes"].instance.wait(1)
+
+    assert new.handlers["more"].instance.seen == []
+
+
+async def test_a_changed_transport_that_cannot_start_leaves_the_old_one_at_work(tmp_path: Path) -> None:
+    door = '[transports.{}]\nplugin = "door"\nkey = "{}"\n'
+    toml = BEFORE + door.format("a", "a") + door.format("b", "b")
+    async with running(tmp_path, toml, [Doors()]) as (_, node):
+        new, _ = read(tmp_path, BEFORE + door.format("a", "a") + door.format("b", "a"), [Doors()])
+        with capture_logs() as logs:
+            await node.reload(new)
+        assert Door.held == {"a", "b"}
+
+    assert any(line["event"] == "a changed table cannot start: the old one goes on" for line in logs)
+
+
+async def test_another_store_takes_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path, BEFORE) as (_, node):
+        new, _ = read(tmp_path, 'store = "other.db"\n' + BEFORE)
+        with pytest.raises(voeflow.StartError, match="takes a restart"):
+            await node.reload(new)
+
+
+async def test_a_removed_sink_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> None:
+    more = '[handlers.more]\nplugin = "notebook"\n'
+    async with running(tmp_path, BEFORE + more) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        await submit(voevent("ivo://a.bc/d#1"))
+        await pipeline.handlers["more"].instance.wait(1)
+        await node.reload(read(tmp_path, BEFORE)[0])
+        await submit(voevent("ivo://a.bc/d#2"))
+        new, _ = read(tmp_path, BEFORE + more)
+        await node.reload(new)
+        seen: list[Any] = await new.handlers["more"].instance.wait(1)
+
+    assert [ivorn for ivorn, _, _ in seen] == ["ivo://a.bc/d#2"]
+    store = Store.open(tmp_path / "voeflow.db")
+    assert store.open_sinks(["more"])["more"].cursor == 2
+    store.close()
