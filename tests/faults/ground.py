@@ -1,0 +1,148 @@
+"""Where a case takes place: its directory, its processes, and what has to be undone however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from interop.processes import PATIENCE, NeverHappenedError
+from interop.stage import Node, voeflow
+
+#: How often what cannot be waited on is looked at, in seconds.
+LOOK_AGAIN = 0.05
+
+
+class Ground:
+    """A directory with nodes and file systems in it; leaving its context ends and unmounts them all.
+
+    Args:
+        directory: an empty directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.nodes: list[Node] = []
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def room(self, name: str) -> Path:
+        """Make a directory, or give it where it is there."""
+        room = self.directory / name
+        room.mkdir(exist_ok=True)
+        return room
+
+    def node(self, pipeline: str, *, name: str = "node", ready: bool = True) -> Node:
+        """Run a node, in the same directory as any before it of that name; wait until it is ready."""
+        room = self.room(name)
+        (room / "pipeline.toml").write_text(pipeline, encoding="utf-8")
+        node = Node(name, voeflow("run", "pipeline.toml", "--log-format", "json"), room)
+        self.nodes.append(node)
+        self.stack.callback(node.kill)
+        if ready:
+            node.wait_until_told("node ready")
+        return node
+
+    def mount(self, name: str, size: int) -> Path | None:
+        """Mount a file system of `size` bytes; None where this user may not."""
+        place = self.room(name)
+        options = f"size={size},mode=755"
+        if _ran("mount", "-t", "tmpfs", "-o", options, "voeflow-faults", place):
+            self.stack.callback(_ran, "umount", "--lazy", place)
+            return place
+        return None
+
+    def freeze(self, *paths: Path) -> Callable[[], object] | None:
+        """Keep files from being written, though they are open for it already; None where that cannot be had.
+
+        It is ext4 that refuses writes to an immutable file from who had it open, and root who may ask.
+
+        Returns:
+            What undoes it.
+        """
+
+        def thaw() -> bool:
+            return _ran("chattr", "-i", *paths)
+
+        probe = self.directory / "probe"
+        self.stack.callback(_ran, "chattr", "-i", probe, *paths)
+        with probe.open("wb", buffering=0) as file:
+            file.write(b"open")
+            if not _ran("chattr", "+i", probe):
+                return None
+            try:
+                file.write(b"frozen")
+            except PermissionError:
+                pass
+            else:
+                return None
+            finally:
+                _ran("chattr", "-i", probe)
+        return thaw if _ran("chattr", "+i", *paths) else None
+
+
+def killed(node: Node) -> None:
+    """Kill a node as the kernel does when memory runs out, and see it dead."""
+    node.signal(signal.SIGKILL)
+    assert node.wait() == -signal.SIGKILL, node.transcript()
+    node.kill()
+
+
+def settle(what: str, done: Callable[[], int], number: int, *nodes: Node, patience: float = PATIENCE) -> bool:
+    """Wait until `done()` has grown to `number`, for as long as it grows.
+
+    Returns:
+        Whether it has; False once it has not grown for `patience` seconds.
+    """
+    seen, deadline = -1, 0.0
+    while (count := done()) < number:
+        now = time.monotonic()
+        if count > seen:
+            seen, deadline = count, now + patience
+        elif now > deadline:
+            print(f"{what}: {count} of {number}, and no more in {patience:g} s", file=sys.stderr)
+            for node in nodes:
+                print(node.transcript(), file=sys.stderr)
+            return False
+        time.sleep(LOOK_AGAIN)
+    return True
+
+
+def wait_until(what: str, happened: Callable[[], bool], *nodes: Node, patience: float = PATIENCE) -> None:
+    """Wait for what cannot be waited on.
+
+    Raises:
+        NeverHappenedError: it did not happen within `patience` seconds.
+    """
+    if not settle(what, happened, True, *nodes, patience=patience):
+        raise NeverHappenedError(f"never came: {what}")
+
+
+def memory(node: Node, kind: str = "VmRSS") -> int:
+    """Give a node's resident memory in bytes; `VmHWM` is the most that it ever had."""
+    for line in Path(f"/proc/{node.pid}/status").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == kind:
+            return int(value.split()[0]) * 1024
+    raise NeverHappenedError(f"the kernel says nothing of {kind}")
+
+
+def _ran(*words: str | Path) -> bool:
+    try:
+        return (
+            subprocess.run([os.fspath(word) for word in words], capture_output=True, check=False).returncode
+            == 0
+        )
+    except FileNotFoundError:
+        return False
