@@ -40,7 +40,7 @@ class Replay:
     repeat: bool = attrs.field(default=False, metadata={"help": "begin again after the last one, for ever"})
     fresh: bool = attrs.field(
         default=False,
-        metadata={"help": "add the time to each IVORN, so that every replay makes new events, not duplicates"},
+        metadata={"help": "add the time to each IVORN, so that every replay makes new events, not repeats"},
     )
     validate: voeflow.Validation = attrs.field(
         default="schema", metadata={"help": "schema refuses what breaks the grammar, wellformed marks it"}
