@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -97,6 +99,20 @@ def test_a_pipeline_on_a_page_has_no_mistake(block: Block, tmp_path: Path, plugi
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python_on_a_page_compiles(block: Block) -> None:
     compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in blocks("python") if "@voeflow.hookimpl" in block.text], ids=str
+)
+def test_a_plugin_on_a_page_is_taken(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("plugin_on_a_page")
+    module.__dict__.update(attrs=attrs, voeflow=voeflow)  # a continued block has them from the one before
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # attrs looks there for annotations
+    exec(compile(block.text, str(block), "exec"), module.__dict__)
+    with_it, without = load_plugins([module]), load_plugins()
+    assert with_it.failed == without.failed
+    offered = [len(with_it.of_kind(kind)) - len(without.of_kind(kind)) for kind in METHODS]
+    assert sum(offered) == 1 or "event_accepted" in with_it.observers
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
