@@ -91,8 +91,8 @@ def register_handlers() -> Mapping[str, type]:  # type: ignore[empty-body]  # a 
         set the class's own defaults of these common keys.
 
     Raises:
-        Exception: anything; the handlers of this hook are then not installed, and the reason is told where one
-            is asked for.
+        Exception: anything; the handlers of this hook are then not installed, and the reason is told where
+            one is asked for.
     """
 
 
