@@ -21,6 +21,7 @@ from rich.table import Table
 from faults.cases import CASES, full, soak
 from faults.ground import Ground
 from faults.outcome import Effort, Row
+from interop.processes import NeverHappenedError
 
 
 def main() -> int:
@@ -41,10 +42,10 @@ def main() -> int:
         began = time.monotonic()
         try:
             rows += _play(name, effort)
+            print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
         except Exception:
             traceback.print_exc()
             failed = True
-        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
     _print(rows)
     broken = [f"{row.case}: {each}" for row in rows for each in row.broken]
     for each in broken:
@@ -57,7 +58,10 @@ def _play(name: str, effort: Effort) -> Sequence[Row]:
         tempfile.TemporaryDirectory(prefix="voeflow-faults-") as directory,
         Ground(Path(directory)) as ground,
     ):
-        return CASES[name](ground, effort)
+        rows = CASES[name](ground, effort)
+        if bugs := ground.bugs():
+            raise NeverHappenedError("\n".join(bugs))
+        return rows
 
 
 def _print(rows: Sequence[Row]) -> None:

@@ -134,6 +134,10 @@ class Author(threading.Thread):
             except OSError:  # the node is not there (any more)
                 self._stopped.wait(0.05)
 
+    def tell_to_stop(self) -> None:
+        """Tell it to end soon, and do not wait for it."""
+        self._stopped.set()
+
     def stop(self) -> None:
         """Let it finish what it has sent, and end.
 
@@ -207,6 +211,12 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Let every author finish what it has sent, and end."""
+        for author in self._authors:
+            author.tell_to_stop()
         for author in self._authors:
             author.stop()
 

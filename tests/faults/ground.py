@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from interop.processes import PATIENCE, NeverHappenedError
 from interop.stage import Node, voeflow
@@ -40,7 +41,7 @@ class Ground:
     def room(self, name: str) -> Path:
         """Make a directory, or give it where it is there."""
         room = self.directory / name
-        room.mkdir(exist_ok=True)
+        room.mkdir(parents=True, exist_ok=True)
         return room
 
     def node(self, pipeline: str, *, name: str = "node", ready: bool = True) -> Node:
@@ -54,42 +55,54 @@ class Ground:
             node.wait_until_told("node ready")
         return node
 
-    def mount(self, name: str, size: int) -> Path | None:
-        """Mount a file system of `size` bytes; None where this user may not."""
+    def bugs(self) -> list[str]:
+        """Give what nodes have said of bugs of their own."""
+        return [
+            f"{node.name} met a bug: {line[:2000]}"
+            for node in self.nodes
+            for line in node.lines()
+            if line.startswith("Traceback") or (line.startswith("{") and "exception" in json.loads(line))
+        ]
+
+    def mount(self, name: str, size: int) -> bool:
+        """Mount a file system of `size` bytes on a directory; False where this user may not."""
         place = self.room(name)
         options = f"size={size},mode=755"
         if _ran("mount", "-t", "tmpfs", "-o", options, "voeflow-faults", place):
             self.stack.callback(_ran, "umount", "--lazy", place)
-            return place
-        return None
+            return True
+        return False
 
-    def freeze(self, *paths: Path) -> Callable[[], object] | None:
-        """Keep files from being written, though they are open for it already; None where that cannot be had.
+    def remount(self, name: str, how: Literal["ro", "rw"]) -> None:
+        """Mount a file system of this ground anew, read-only or not."""
+        assert _ran("mount", "-o", f"remount,{how}", self.room(name))
+
+    def freeze(self, *paths: Path) -> bool:
+        """Keep files from being written, though they are open for it already.
 
         It is ext4 that refuses writes to an immutable file from who had it open, and root who may ask.
-
-        Returns:
-            What undoes it.
         """
+        self.stack.callback(_ran, "chattr", "-i", *paths)
+        return _ran("chattr", "+i", *paths)
 
-        def thaw() -> bool:
-            return _ran("chattr", "-i", *paths)
+    def thaw(self, *paths: Path) -> bool:
+        """Let files be written again."""
+        return _ran("chattr", "-i", *paths)
 
+    def can_freeze(self) -> bool:
+        """Whether files can be frozen here."""
         probe = self.directory / "probe"
-        self.stack.callback(_ran, "chattr", "-i", probe, *paths)
         with probe.open("wb", buffering=0) as file:
             file.write(b"open")
-            if not _ran("chattr", "+i", probe):
-                return None
+            if not self.freeze(probe):
+                return False
             try:
                 file.write(b"frozen")
             except PermissionError:
-                pass
-            else:
-                return None
+                return True
             finally:
-                _ran("chattr", "-i", probe)
-        return thaw if _ran("chattr", "+i", *paths) else None
+                self.thaw(probe)
+        return False
 
 
 def killed(node: Node) -> None:

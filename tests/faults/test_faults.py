@@ -18,5 +18,6 @@ SEED = 20261124
 def test_what_was_acknowledged_reaches_every_sink(tmp_path: Path, name: str) -> None:
     with Ground(tmp_path) as ground:
         rows = CASES[name](ground, short(SEED))
+        assert ground.bugs() == []
     assert rows
     assert [each for row in rows for each in row.broken] == []
