@@ -20,7 +20,7 @@ from voeflow._event import Citation, Event
 from voeflow._grammar import Defect
 from voeflow._hookspecs import hookimpl
 from voeflow._ivoid import Ivoid, parse_ivoid
-from voeflow._node_api import Delivery, Node, Submission, Validation
+from voeflow._node_api import Delivery, History, Node, Submission, Validation
 from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds, show_seconds
 from voeflow._secret import Secret
 from voeflow._text import printable
@@ -39,6 +39,7 @@ __all__ = [
     "EventError",
     "FilterError",
     "Group",
+    "History",
     "Ivoid",
     "Later",
     "Mistake",

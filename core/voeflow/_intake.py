@@ -151,7 +151,9 @@ class Intake:
                 self._tell_refused(entry, entry.submission)
                 continue
             seq = next(positions)
-            entry.submission = Submission("duplicate" if seq is None else "accepted", entry.event.ivorn)
+            entry.submission = Submission(
+                "duplicate" if seq is None else "accepted", entry.event.ivorn, digest=entry.event.digest
+            )
             if seq is None:
                 self._observers.tell("event_duplicate", event=entry.event)
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
@@ -26,11 +27,14 @@ class Submission:
         ivorn: the packet's IVORN where it could be read, for the receipt's Origin, else None.
         reason: why it was refused, written for its author and free of anything of this machine; empty
             unless it was refused.
+        digest: SHA-256 of the `<VOEvent>` element, 32 bytes, by which `Node.find` knows an event; None where
+            it was refused.
     """
 
     outcome: Literal["accepted", "duplicate", "refused"]
     ivorn: str | None
     reason: str = ""
+    digest: bytes | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
 
 #: How a delivery ended: None is done, text is a failure, `Later` is neither.
@@ -53,12 +57,14 @@ class Delivery:
         id: the same at every repeat of this event to this sink, on any node and after any restart: made of
             the element's SHA-256 and the sink's name; letters, digits, `.`, `_` and `-` only.
         attempt: counts from 1.
+        position: the event's place in this node's log, which grows from event to event; see `Node.history`.
     """
 
     event: Event
     id: str
     attempt: int = 1
     _settle: Callable[[Delivery, Ending], None] = attrs.field(default=_ignore, repr=False)
+    position: int = attrs.field(default=0, kw_only=True)
 
     def done(self) -> None:
         """Say that the event has gone where it should; saying so again changes nothing."""
@@ -74,6 +80,20 @@ class Delivery:
         """Ask for it again in `seconds`; that counts as no failure."""
         settle, self._settle = self._settle, _ignore
         settle(self, Later(seconds, reason))
+
+
+@attrs.frozen
+class History:
+    """A stretch of the node's log, read again; see `Node.history`.
+
+    Attributes:
+        deliveries: the events in it that the sink wants, in the order of the log. Saying what becomes of them
+            changes nothing.
+        position: where the stretch ends: read on after this, even where there are no deliveries.
+    """
+
+    deliveries: tuple[Delivery, ...]
+    position: int
 
 
 class Node(Protocol):
@@ -114,5 +134,63 @@ class Node(Protocol):
         Returns:
             At least one delivery, oldest first. Take again as soon as these are on their way: whether they
             are `done()` is said apart, and a bounded number may be open at once.
+        """
+        ...
+
+    def bookmark(self, name: str, value: str) -> None:
+        """Note how far this transport has come in what it follows, for its next start; for sources.
+
+        It is on disk within moments, and never before what was submitted and answered earlier. What a crash
+        takes of it has to be harmless: after one, the node may be given an event twice, and knows the second
+        for a duplicate.
+
+        Args:
+            name: of what is followed: a broker, a topic. There should be few.
+            value: what replaces the note under that name: an offset, say; some hundred characters at most.
+        """
+        ...
+
+    async def bookmarks(self) -> Mapping[str, str]:
+        """Give what was noted under each name, by this transport or one of the same name before it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        ...
+
+    @property
+    def position(self) -> int:
+        """Where this sink stands in the node's log: all after it is still to come through `take`."""
+        ...
+
+    async def history(self, after: int, upto: int) -> History:
+        """Read back in the node's log, in pieces, what this sink wants by its `when` and `sources`.
+
+        Args:
+            after: the position after which to begin.
+            upto: the position after which to end.
+
+        Returns:
+            The first piece: at most 64 events, and one event or at most 256 KiB of them. Its position is
+            `upto` when there is nothing more. What the node no longer keeps is not in it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        ...
+
+    async def find(self, digest: bytes) -> int | None:
+        """Give the position of the event with this digest, or None where the node does not have it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        ...
+
+    async def position_at(self, moment: datetime) -> int:
+        """Give the position of the last event that the node received before a moment, by its own clock.
+
+        Raises:
+            StoreError: the store cannot be read.
         """
         ...

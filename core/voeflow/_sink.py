@@ -94,6 +94,11 @@ class Sink:
         self._feed.offer(envelopes)
 
     @property
+    def position(self) -> int:
+        """The position of the last event that was taken from the log, wanted or not."""
+        return self._ledger.taken
+
+    @property
     def idle(self) -> bool:
         """Whether there is nothing to do now; what waits to be tried again does not count."""
         return self._feed.empty and not self._ledger.open_count
@@ -193,11 +198,8 @@ class Sink:
         generation = self._generation
         tried = row.attempts if row is not None else 0
         if not tried:  # what was tried before was wanted then
-            sources = self.policy.sources
             try:
-                wanted = (sources is None or envelope.event.source in sources) and await self._filters.hold(
-                    self.policy.when, envelope
-                )
+                wanted = await self.wants(envelope)
             except FilterError as error:
                 self._unanswerable(envelope, error)
                 return None
@@ -213,10 +215,24 @@ class Sink:
             if generation == self._generation:
                 self._settled(envelope, delivery.attempt, ending)
 
-        return Delivery(envelope.event, self._delivery_id(envelope), tried + 1, settle)
+        return attrs.evolve(self.delivery_of(envelope), attempt=tried + 1, settle=settle)
 
-    def _delivery_id(self, envelope: Envelope) -> str:
-        return f"{envelope.event.digest.hex()[:32]}.{self.name}"
+    def delivery_of(self, envelope: Envelope) -> Delivery:
+        """Make a delivery of an event, one that settles nothing."""
+        return Delivery(
+            envelope.event, f"{envelope.event.digest.hex()[:32]}.{self.name}", position=envelope.seq
+        )
+
+    async def wants(self, envelope: Envelope) -> bool:
+        """Ask whether an event is for this sink, by its `sources` and its `when`.
+
+        Raises:
+            FilterError: a filter gave no answer.
+        """
+        sources = self.policy.sources
+        if sources is not None and envelope.event.source not in sources:
+            return False
+        return await self._filters.hold(self.policy.when, envelope)
 
     def _settled(self, envelope: Envelope, attempt: int, ending: Ending) -> None:
         if ending is None:

@@ -173,6 +173,15 @@ class Store(StoreReader):
         with self._transaction("NORMAL") as writer:
             self._write_progress(writer, progress, verdicts)
 
+    def save_bookmarks(self, bookmarks: Sequence[tuple[str, str, str]]) -> None:
+        """Store what sources have noted, as source, name and value, without an fsync; see `save_progress`.
+
+        Raises:
+            StoreError: nothing of it was stored. It may be tried again.
+        """
+        with self._transaction("NORMAL") as writer:
+            writer.executemany("INSERT OR REPLACE INTO bookmarks VALUES (?, ?, ?)", bookmarks)
+
     def open_sinks(self, names: Sequence[str]) -> dict[str, SinkState]:
         """Say which sinks there are, and get what each has still to do.
 

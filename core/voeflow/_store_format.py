@@ -74,6 +74,13 @@ _FORMAT_1 = (
         reason TEXT NOT NULL,
         PRIMARY KEY(seq, filter)
     ) WITHOUT ROWID""",
+    # How far each source has come in what it follows; see `Node.bookmark`.
+    """CREATE TABLE bookmarks(
+        source TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY(source, name)
+    ) WITHOUT ROWID""",
 )
 
 #: The way from an empty file to today's format: step N, counted from 1, brings a store of format N - 1 to N.

@@ -109,6 +109,28 @@ class StoreReader:
             rows = (self._reader.execute(f"{_LOG} WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
             return [stored_event(row) for row in rows if row is not None]
 
+    def find(self, digest: bytes) -> int | None:
+        """Give the position of the event with this digest, or None."""
+        with self._reading, explained(self.path, "read"):
+            row = self._reader.execute("SELECT seq FROM events WHERE digest = ?", (digest,)).fetchone()
+            return row[0] if row is not None else None
+
+    def position_at(self, moment: float) -> int:
+        """Give the position of the last event received before a moment, in seconds since 1970, UTC.
+
+        Where the clock was put back meanwhile, it is before one of the moments that this could mean.
+        """
+        with self._reading, explained(self.path, "read"):
+            row = self._reader.execute(
+                "SELECT seq FROM events WHERE received >= ? ORDER BY received LIMIT 1", (moment,)
+            ).fetchone()
+            return row[0] - 1 if row is not None else last_seq(self._reader)
+
+    def bookmarks(self, source: str) -> dict[str, str]:
+        """Give what a source has noted, by the names it gave."""
+        with self._reading, explained(self.path, "read"):
+            return dict(self._reader.execute("SELECT name, value FROM bookmarks WHERE source = ?", (source,)))
+
 
 def last_seq(connection: sqlite3.Connection) -> int:
     """Give the position that was given last; 0 when none ever was."""

@@ -12,47 +12,22 @@ import trio
 
 from voeflow._answers import Envelope, Filters
 from voeflow._bookkeeping import save_progress
+from voeflow._bookmarks import Bookmarks
 from voeflow._errors import StartError
 from voeflow._intake import Intake
-from voeflow._node_api import Delivery, Submission, Validation
 from voeflow._observers import Observers
 from voeflow._parts import Part
 from voeflow._sink import Policy, Sink
 from voeflow._store import Store
 from voeflow._supervisor import run_transport
 from voeflow._tables import FilterTable, HandlerTable, Pipeline, TransportTable
+from voeflow._transport_node import NodeOfTransport
 from voeflow._workers import run_handler, start_handler
 
 log = structlog.get_logger()
 
 #: How often a delivery that a transport failed is tried again, and the first wait, in seconds.
 TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT = 5, 5.0
-
-#: How many deliveries a transport takes at once, at most.
-TAKEN_AT_ONCE = 256
-
-
-@attrs.define(eq=False)
-class NodeOfTransport:
-    """The node as one transport sees it; see `voeflow.Node`."""
-
-    name: str
-    ivoid: str
-    max_event: int
-    _intake: Intake
-    _open: trio.Event
-    _sink: Sink | None
-
-    async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
-        """See `voeflow.Node.submit`; waits until the whole node is ready."""
-        await self._open.wait()
-        return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
-
-    async def take(self) -> Sequence[Delivery]:
-        """See `voeflow.Node.take`."""
-        if self._sink is None:
-            raise TypeError(f"transports.{self.name} is no sink: its class has to say `sink = True`")
-        return await self._sink.take(TAKEN_AT_ONCE)
 
 
 class Works:
@@ -79,6 +54,7 @@ class Works:
         self.sinks: dict[str, Sink] = {}
         self.opened = trio.Event()
         self._store = store
+        self._bookmarks = Bookmarks(store)
         self._observers = observers
         self._nursery = nursery
         self._parts: dict[str, Part] = {}
@@ -98,8 +74,9 @@ class Works:
             await self._start(table, self.pipeline)
 
     async def save(self) -> bool:
-        """Write what the sinks have done to the store; False if that failed."""
-        return await save_progress(self._store, list(self.sinks.values()), self.filters)
+        """Write what sinks have done and how far sources have come to the store; False if that failed."""
+        saved = await save_progress(self._store, list(self.sinks.values()), self.filters)
+        return await self._bookmarks.save() and saved
 
     async def stop_sources(self) -> None:
         """End the transports that only bring events in."""
@@ -209,7 +186,14 @@ class Works:
         else:
             settings = pipeline.node
             node = NodeOfTransport(
-                table.name, settings.ivoid, settings.max_event, self.intake, self.opened, sink
+                table.name,
+                settings.ivoid,
+                settings.max_event,
+                self.intake,
+                self.opened,
+                sink,
+                self._store,
+                self._bookmarks,
             )
             await part.start(
                 self._nursery, f"transports.{table.name}", partial(run_transport, table, node, sink)

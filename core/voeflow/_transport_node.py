@@ -1,0 +1,72 @@
+"""The node as one of its transports sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import attrs
+import trio
+
+from voeflow._bookmarks import Bookmarks
+from voeflow._history import read_history
+from voeflow._intake import Intake
+from voeflow._node_api import Delivery, History, Submission, Validation
+from voeflow._sink import Sink
+from voeflow._store import Store
+
+#: How many deliveries a transport takes at once, at most.
+TAKEN_AT_ONCE = 256
+
+
+@attrs.define(eq=False)
+class NodeOfTransport:
+    """The node as one transport sees it; see `voeflow.Node`."""
+
+    name: str
+    ivoid: str
+    max_event: int
+    _intake: Intake
+    _open: trio.Event
+    _sink: Sink | None
+    _store: Store
+    _bookmarks: Bookmarks
+
+    async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
+        """See `voeflow.Node.submit`; waits until the whole node is ready."""
+        await self._open.wait()
+        return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
+
+    async def take(self) -> Sequence[Delivery]:
+        """See `voeflow.Node.take`."""
+        return await self._as_sink().take(TAKEN_AT_ONCE)
+
+    def bookmark(self, name: str, value: str) -> None:
+        """See `voeflow.Node.bookmark`."""
+        self._bookmarks.note(self.name, name, value)
+
+    async def bookmarks(self) -> Mapping[str, str]:
+        """See `voeflow.Node.bookmarks`."""
+        return await self._bookmarks.of(self.name)
+
+    @property
+    def position(self) -> int:
+        """See `voeflow.Node.position`."""
+        return self._as_sink().position
+
+    async def history(self, after: int, upto: int) -> History:
+        """See `voeflow.Node.history`."""
+        return await read_history(self._store, self._as_sink(), after, upto)
+
+    async def find(self, digest: bytes) -> int | None:
+        """See `voeflow.Node.find`."""
+        return await trio.to_thread.run_sync(self._store.find, digest)
+
+    async def position_at(self, moment: datetime) -> int:
+        """See `voeflow.Node.position_at`."""
+        return await trio.to_thread.run_sync(self._store.position_at, moment.timestamp())
+
+    def _as_sink(self) -> Sink:
+        if self._sink is None:
+            raise TypeError(f"transports.{self.name} is no sink: its class has to say `sink = True`")
+        return self._sink
