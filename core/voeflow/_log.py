@@ -14,10 +14,14 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from voeflow._raised import describe
 from voeflow._text import printable
 
-#: The greatest length of one fact in a log line, in characters.
+#: The greatest length of one fact in a log line, and of one line of a traceback, in characters.
 MAX_FACT = 500
+
+#: How many lines of a traceback are shown, the last ones.
+MAX_TRACEBACK = 100
 
 LogFormat = Literal["auto", "console", "json"]
 
@@ -36,13 +40,22 @@ def configure_log(level: str = "info", log_format: LogFormat = "auto", stream: T
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         _stamp,
+        structlog.processors.format_exc_info,
+        clean,
     ]
     ending: list[structlog.typing.Processor]
     if log_format == "json":
-        ending = [structlog.processors.format_exc_info, clean, structlog.processors.JSONRenderer(default=str)]
+        ending = [structlog.processors.JSONRenderer(default=str)]
     else:
-        colours = out.isatty()
-        ending = [clean, structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=28, sort_keys=False)]
+        ending = [
+            structlog.dev.ConsoleRenderer(
+                colors=out.isatty(),
+                pad_event_to=28,
+                sort_keys=False,
+                # structlog's own choice shows local variables, passwords and packets among them
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -70,8 +83,14 @@ def _stamp(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[s
 def clean(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Make every text among a line's facts printable and bounded (a structlog processor)."""
     for name, value in facts.items():
-        if isinstance(value, str) and name != "exception":
-            facts[name] = printable(value, MAX_FACT)
-        elif isinstance(value, Exception):
-            facts[name] = printable(f"{type(value).__name__}: {value}", MAX_FACT)
+        if isinstance(value, str):
+            facts[name] = _traceback(value) if name == "exception" else printable(value, MAX_FACT)
+        elif isinstance(value, BaseException):
+            facts[name] = describe(value)
     return facts
+
+
+def _traceback(text: str) -> str:
+    """Make a traceback fit for a log: each line printable, and indented lest it pass for a log line."""
+    lines = text.splitlines()
+    return "\n".join(f"  {printable(line, MAX_FACT)}" for line in lines[-MAX_TRACEBACK:])

@@ -59,3 +59,31 @@ def test_a_traceback_is_kept_for_debugging() -> None:
         structlog.get_logger().debug("handler raised", exc_info=error)
 
     assert "ValueError: no" in json.loads(out.getvalue())["exception"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("stdlib", [False, True])
+def test_a_traceback_shows_no_secret_and_what_it_says_of_the_packet_is_harmless(
+    log_format: str, stdlib: bool
+) -> None:
+    def log_in(password: str) -> None:
+        raise ValueError(
+            f"no {len(password)}\x1b[2J\n2026-11-24T00:00:00.000Z [info     ] node ready" + "x" * 10_000
+        )
+
+    out = io.StringIO()
+    configure_log("debug", log_format, out)  # type: ignore[arg-type]  # pytest gives plain text
+    try:
+        log_in("".join(["hun", "ter2"]))
+    except ValueError as error:
+        if stdlib:
+            logging.getLogger("smtp").warning("handler raised", exc_info=error)
+        else:
+            structlog.get_logger().debug("handler raised", exc_info=error)
+
+    text = json.loads(out.getvalue())["exception"] if log_format == "json" else out.getvalue()
+    assert "ValueError: no 7" in text
+    assert "hunter2" not in text
+    assert "\x1b[2J" not in text
+    assert "\n2026" not in text
+    assert max(map(len, text.splitlines())) < 600
