@@ -11,6 +11,7 @@ import trio
 
 from voeflow._errors import FilterError
 from voeflow._event import Event
+from voeflow._raised import Raised, describe
 from voeflow._store_records import StoredVerdict
 from voeflow._tables import FilterTable
 from voeflow._text import printable
@@ -25,9 +26,6 @@ THREADS_A_FILTER = 4
 
 #: The greatest length of a filter's reason that is kept, and how many are held until the store has them.
 MAX_REASON, MAX_REASONS = 500, 10_000
-
-#: What a plugin's code may raise without taking the node down: anything but a cancellation or an interrupt.
-PLUGIN_FAULTS = (Exception, SystemExit)
 
 
 @attrs.define(eq=False)
@@ -139,7 +137,7 @@ class Filters:
                     )
         except trio.TooSlowError:
             return FilterError(table.name, f"no answer within {self._timeout:g} s")
-        except PLUGIN_FAULTS as error:
+        except BaseException as error:  # noqa: BLE001 - `_raised` passes on what is no fault
             return _raised(table, error)
         finally:
             del envelope.answers[table.name]
@@ -154,33 +152,50 @@ def _limiter() -> trio.CapacityLimiter:
 def _ask_inline(table: FilterTable, event: Event) -> Verdict | FilterError:
     try:
         return _verdict(table, table.instance.matches(event))
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:  # noqa: BLE001 - `_raised` passes on what is no fault
         return _raised(table, error)
 
 
 def _verdict(table: FilterTable, result: object) -> Verdict | FilterError:
-    if isinstance(result, Verdict):
-        return result
-    if isinstance(result, bool):
-        return Verdict(result)
+    holds = _truth(result.holds if isinstance(result, Verdict) else result)
+    reason = result.reason if isinstance(result, Verdict) else ""
+    if holds is not None and isinstance(reason, str):
+        return Verdict(holds, reason)
     return FilterError(
         table.name,
-        f"matches() of {table.plugin.distribution} answered {printable(repr(result), 60)}; "
-        "it has to answer a bool or a voeflow.Verdict",
+        f"matches() of {table.plugin.distribution} answered {_shown(result)}; "
+        "it has to answer a bool or a voeflow.Verdict of a bool and a str",
     )
+
+
+def _truth(value: object) -> bool | None:
+    """Give a bool, also for numpy's, which comparing its numbers and Astropy's gives; None for no bool."""
+    cls = type(value)
+    if cls is bool or (cls.__module__ == "numpy" and cls.__name__ in ("bool", "bool_")):
+        return bool(value)
+    return None
+
+
+def _shown(result: object) -> str:
+    try:
+        return printable(repr(result), 60)
+    except Exception:  # noqa: BLE001 - a plugin's __repr__ may raise anything
+        return f"a {type(result).__name__}"
 
 
 def _raised(table: FilterTable, error: BaseException) -> FilterError:
+    """Give the plugin's own fault in what it raised.
+
+    Raises:
+        BaseException: what only passed through it: it was cancelled, say.
+    """
+    raised = Raised.of(error)
+    if raised.fault is None or raised.passing is not None:
+        raise error
     log.debug("filter raised", filter=table.name, exc_info=error)
     return FilterError(
         table.name,
-        printable(f"plugin {table.plugin.name} of {table.plugin.distribution} raised {describe(error)}"),
+        printable(
+            f"plugin {table.plugin.name} of {table.plugin.distribution} raised {describe(raised.fault)}"
+        ),
     )
-
-
-def describe(error: BaseException) -> str:
-    """Give an exception in a few printable words; for a group, its leaves."""
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(describe(leaf) for leaf in error.exceptions)
-    text = printable(str(error), 300)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

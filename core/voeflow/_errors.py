@@ -17,10 +17,13 @@ a public function is a bug.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
+
+from voeflow._text import printable
 
 
 class VoeflowError(Exception):
@@ -148,13 +151,19 @@ class Later(VoeflowError):  # noqa: N818 - it is an answer, not a fault
 
     Attributes:
         seconds: how long to wait, above zero.
-        reason: why, for the log.
+        reason: why, for the log; made one line of printable text.
+
+    Raises:
+        ValueError: `seconds` is no finite number above zero, and nobody could tell when to ask again.
     """
 
     def __init__(self, seconds: float, reason: str) -> None:
+        given: object = seconds  # a plugin may pass anything
+        if not isinstance(given, int | float) or not 0 < given < math.inf:
+            raise ValueError(f"Later: expected a finite number of seconds above zero, got {seconds!r}")
         super().__init__(seconds, reason)
-        self.seconds = seconds
-        self.reason = reason
+        self.seconds = float(seconds)
+        self.reason = printable(str(reason), 500)
 
     def __str__(self) -> str:
         return f"in {self.seconds:g} s: {self.reason}"

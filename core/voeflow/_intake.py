@@ -113,6 +113,8 @@ class Intake:
             try:
                 seqs = await trio.to_thread.run_sync(self._keep, batch, limiter=self._thread)
             except StoreError as error:
+                for entry in batch:
+                    entry.submission = None  # nor is one refused that cannot be kept aside
                 self._complain(error, len(batch))
             else:
                 self._hand_on(batch, seqs)
@@ -121,11 +123,12 @@ class Intake:
 
     def _keep(self, batch: Sequence[_Entry]) -> list[int | None]:
         """Parse, judge and store a batch, in the worker thread; give the position of each event in it."""
-        refusals = []
+        events, refusals = [], []
         for entry in batch:
             try:
                 event = self._read(entry)
                 error = judge(event) if entry.validate == "schema" else None
+                new = _new(event)  # which reads more of it
             except EventError as unreadable:
                 refusals.append(_refuse(entry, unreadable, ivorn=None))
             except Exception as bug:
@@ -134,10 +137,10 @@ class Intake:
             else:
                 if error is None:
                     entry.event = event
+                    events.append(new)
                 else:
                     refusals.append(_refuse(entry, error, event.ivorn))
-        events = [entry.event for entry in batch if entry.event is not None]
-        return self._store.append([_new(event) for event in events], refusals)
+        return self._store.append(events, refusals)
 
     def _read(self, entry: _Entry) -> Event:
         return Event.parse(entry.raw, source=entry.source, received=entry.received, max_bytes=self.max_event)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import attrs
 
 from voeflow._errors import Later
+from voeflow._text import printable
 
 if TYPE_CHECKING:
     from ._event import Event
@@ -36,6 +37,9 @@ class Submission:
     reason: str = ""
     digest: bytes | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
+
+#: The longest reason for a failure that is kept, in characters.
+_MAX_REASON = 1000
 
 #: How a delivery ended: None is done, text is a failure, `Later` is neither.
 Ending = str | Later | None
@@ -73,13 +77,19 @@ class Delivery:
 
     def failed(self, reason: str) -> None:
         """Say that it could not be delivered now, and why; the node hands it over again later."""
+        text = printable(str(reason), _MAX_REASON)  # an exception is a natural thing to hand over here
         settle, self._settle = self._settle, _ignore
-        settle(self, reason)
+        settle(self, text)
 
     def later(self, seconds: float, reason: str) -> None:
-        """Ask for it again in `seconds`; that counts as no failure."""
+        """Ask for it again in `seconds`; that counts as no failure.
+
+        Raises:
+            ValueError: `seconds` is no finite number above zero; the delivery is then still open.
+        """
+        later = Later(seconds, reason)
         settle, self._settle = self._settle, _ignore
-        settle(self, Later(seconds, reason))
+        settle(self, later)
 
 
 @attrs.frozen

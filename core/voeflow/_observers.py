@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pluggy
 import structlog
 
-from voeflow._text import printable
+from voeflow._raised import Raised, describe
 
 log = structlog.get_logger()
 
@@ -69,10 +69,12 @@ class Observers:
             arguments = [facts[name] for name in names]
             try:
                 function(*arguments)
-            except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the node lives on
+            except BaseException as error:
+                if (fault := Raised.of(error).fault) is None:
+                    raise
                 log.warning(
                     "a plugin's hook failed",
                     hook=hook,
                     distribution=distribution,
-                    reason=printable(f"{type(error).__name__}: {error}"),
+                    reason=describe(fault),
                 )

@@ -21,6 +21,7 @@ from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
 from voeflow._observers import Observers
 from voeflow._plugin import METHODS, Kind, Plugin, shown, why_unusable
+from voeflow._raised import describe
 from voeflow._text import printable
 
 #: What plugin code may raise, short of what stops the process: a module that calls sys.exit is a broken
@@ -111,7 +112,7 @@ class _Loader:
         try:
             plugin = entry_point.load()
         except _ANYTHING as error:
-            self.fail(origin, f"{entry_point.value} cannot be imported: {_told(error)}")
+            self.fail(origin, f"{entry_point.value} cannot be imported: {describe(error)}")
         else:
             self.register(plugin, origin)
 
@@ -125,7 +126,7 @@ class _Loader:
         except pluggy.PluginValidationError as error:
             self.fail(origin, _validation(error))
         except _ANYTHING as error:
-            self.fail(origin, f"cannot be registered: {_told(error)}")
+            self.fail(origin, f"cannot be registered: {describe(error)}")
         else:
             self.origins[key] = origin
             return
@@ -159,7 +160,7 @@ class _Loader:
             try:
                 answer = implementation.function()
             except _ANYTHING as error:
-                self.fail(origin, f"{hook}() raised {_told(error)}")
+                self.fail(origin, f"{hook}() raised {describe(error)}")
             else:
                 yield origin, answer
 
@@ -236,7 +237,3 @@ def _check_implementations(manager: pluggy.PluginManager, plugin: object) -> Non
 def _validation(error: pluggy.PluginValidationError) -> str:
     """Give pluggy's message in one line, without its account of every object involved."""
     return printable(" ".join(str(error).split()), 500)
-
-
-def _told(error: BaseException) -> str:
-    return printable(f"{type(error).__name__}: {error}", 500)

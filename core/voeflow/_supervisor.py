@@ -7,10 +7,10 @@ import random
 import structlog
 import trio
 
-from voeflow._answers import describe
-from voeflow._errors import PluginError, StartError
+from voeflow._errors import StartError
 from voeflow._node_api import Node
 from voeflow._quantities import show_seconds
+from voeflow._raised import Raised, describe
 from voeflow._sink import Sink
 from voeflow._tables import TransportTable
 from voeflow._workers import START_TIMEOUT, why_not_started
@@ -46,8 +46,14 @@ async def run_transport(
                     task_status.started()
             log.info("transport finished", transport=table.name)
             return
-        except Exception as error:
-            cause = _single(error)
+        except BaseException as error:
+            raised = Raised.of(error)
+            cause = raised.fault
+            if cause is None:
+                raise
+            if raised.passing is not None:
+                log.error("transport failed as it was stopped", transport=table.name, reason=describe(cause))
+                raise raised.passing from None
             if not ready:
                 raise StartError(f"transports.{table.name}", why_not_started(_of(table), cause)) from cause
             if trio.current_time() - began >= PROVEN:
@@ -67,19 +73,9 @@ async def run_transport(
 
 
 async def _run(table: TransportTable, node: Node, *, task_status: trio.TaskStatus[object]) -> None:
-    """Run the plugin, which may even call `sys.exit`."""
+    """Run the plugin."""
     structlog.contextvars.bind_contextvars(transport=table.name)  # all of the plugin's tasks inherit it
-    try:
-        await table.instance.run(node, task_status=task_status)
-    except SystemExit as error:
-        raise PluginError(table.plugin.name, table.plugin.distribution, "called sys.exit()") from error
-
-
-def _single(error: BaseException) -> BaseException:
-    """Give the one error inside nested groups of one; a group of several as it is."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    await table.instance.run(node, task_status=task_status)
 
 
 def _of(table: TransportTable) -> str:

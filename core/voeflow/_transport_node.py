@@ -34,6 +34,11 @@ class NodeOfTransport:
 
     async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
         """See `voeflow.Node.submit`; waits until the whole node is ready."""
+        if not isinstance(raw, bytes) or not isinstance(peer, str):
+            given = f"{type(raw).__name__} and {type(peer).__name__}"
+            raise TypeError(
+                f"submit() of transports.{self.name}: expected bytes, and a str for peer, got {given}"
+            )
         await self._open.wait()
         return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import structlog
 import trio
 
-from voeflow._answers import PLUGIN_FAULTS, describe
 from voeflow._errors import Later, StartError
 from voeflow._event import Event
 from voeflow._node_api import Delivery
 from voeflow._quantities import show_seconds
+from voeflow._raised import Raised, describe, words_of
 from voeflow._sink import Sink
 from voeflow._tables import HandlerTable
 
@@ -22,6 +22,9 @@ log = structlog.get_logger()
 
 #: How long a plugin may take to get ready, in seconds.
 START_TIMEOUT = 60.0
+
+#: How much of a plugin's own words is shown where it cannot start, in characters.
+MAX_WORDS = 1000
 
 #: A handler that works on one event longer than this is named in the log, and again each time it has
 #: taken as long again, in seconds.
@@ -46,16 +49,19 @@ async def start_handler(table: HandlerTable) -> None:
                 await trio.to_thread.run_sync(start, abandon_on_cancel=True)
     except trio.TooSlowError:
         raise StartError(where, f"{_of(table)} was not ready within {START_TIMEOUT:g} s") from None
-    except PLUGIN_FAULTS as error:
-        raise StartError(where, why_not_started(_of(table), error)) from error
+    except BaseException as error:
+        raised = Raised.of(error)
+        if raised.fault is None or raised.passing is not None:
+            raise
+        raise StartError(where, why_not_started(_of(table), raised.fault)) from error
 
 
 def why_not_started(plugin: str, error: BaseException) -> str:
     """Say why a plugin cannot start: the reason alone where it speaks for itself, else whose fault it is."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.strerror}: {os.fsdecode(error.filename)}"
-    if isinstance(error, ValueError | OSError) and str(error):
-        return str(error)
+    if isinstance(error, ValueError | OSError) and (words := words_of(error, MAX_WORDS)):
+        return words
     return f"{plugin} raised {describe(error)}"
 
 
@@ -117,9 +123,13 @@ async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None
             await call(delivery)
     except Later as later:
         delivery.later(later.seconds, later.reason)
-    except PLUGIN_FAULTS as error:
-        log.debug("handler raised", handler=table.name, exc_info=error)
-        delivery.failed(f"{_of(table)} raised {describe(error)}")
+    except BaseException as error:
+        raised = Raised.of(error)
+        if raised.fault is not None:
+            log.debug("handler raised", handler=table.name, exc_info=error)
+        if raised.fault is None or raised.passing is not None:
+            raise  # what is not settled is handed over again
+        delivery.failed(f"{_of(table)} raised {describe(raised.fault)}")
     else:
         delivery.done()
 

@@ -566,6 +566,8 @@ async def test_no_answer_is_given_for_what_is_not_on_disk(
             for _number in range(3):
                 with pytest.raises(voeflow.StoreError):
                     await submit(voevent())
+            with pytest.raises(voeflow.StoreError):
+                await submit(b"<html/>")
             full = False
             answer = await submit(voevent())
 
@@ -651,6 +653,22 @@ async def test_a_packet_that_trips_the_parser_is_refused_and_the_node_goes_on(
         answer = await submit(voevent())
 
     assert (tripped.outcome, answer.outcome) == ("refused", "accepted")
+
+
+async def test_a_packet_that_trips_what_reads_more_of_it_is_refused_and_the_node_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trip(_: object) -> tuple[voeflow.Defect, ...]:
+        raise AssertionError("an internal error of libxml2")
+
+    monkeypatch.setattr("voeflow._event.defects", trip)
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        tripping = await submit(voevent(), validate="wellformed")
+        monkeypatch.undo()
+        next_one = await submit(voevent())
+
+    assert (tripping.outcome, next_one.outcome) == ("refused", "accepted")
 
 
 async def test_who_takes_without_being_a_sink_is_told_what_to_write(tmp_path: Path) -> None:
