@@ -34,11 +34,7 @@ class NodeOfTransport:
 
     async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
         """See `voeflow.Node.submit`; waits until the whole node is ready."""
-        if not isinstance(raw, bytes) or not isinstance(peer, str):
-            given = f"{type(raw).__name__} and {type(peer).__name__}"
-            raise TypeError(
-                f"submit() of transports.{self.name}: expected bytes, and a str for peer, got {given}"
-            )
+        _check_types(self.name, raw, peer)
         await self._open.wait()
         return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
 
@@ -75,3 +71,14 @@ class NodeOfTransport:
         if self._sink is None:
             raise TypeError(f"transports.{self.name} is no sink: its class has to say `sink = True`")
         return self._sink
+
+
+def _check_types(name: str, raw: object, peer: object) -> None:
+    """See that a plugin submits what can be stored: it shares a batch with the packets of others.
+
+    Raises:
+        TypeError: it does not.
+    """
+    if not isinstance(raw, bytes) or not isinstance(peer, str):
+        given = f"{type(raw).__name__} and {type(peer).__name__}"
+        raise TypeError(f"submit() of transports.{name}: expected bytes, and a str for peer, got {given}")
