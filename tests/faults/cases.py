@@ -6,23 +6,31 @@ from collections.abc import Mapping
 
 from faults.disks import refuse_to_write
 from faults.kills import kill_at_random
+from faults.large import fill_the_store
 from faults.mails import mistreat_mail
 from faults.outcome import Case, Effort
+from faults.subscribers import crowd
 
-CASES: Mapping[str, Case] = {"kill": kill_at_random, "disk": refuse_to_write, "mail": mistreat_mail}
+CASES: Mapping[str, Case] = {
+    "kill": kill_at_random,
+    "disk": refuse_to_write,
+    "mail": mistreat_mail,
+    "crowd": crowd,
+    "large": fill_the_store,
+}
 
 
 def short(seed: int) -> Effort:
     """Give what the ordinary suite tries: seconds of each."""
     return Effort(
         seed=seed,
-        kills=6,
+        kills=5,
         outages=1,
         outage_tries=20,
         mails=20,
         mail_down=0.5,
-        subscriber_time=2.0,
-        stored=20_000,
+        subscriber_time=4.0,
+        stored=10_000,
         measurements=1,
     )
 
@@ -34,7 +42,7 @@ def full(seed: int) -> Effort:
         kills=100,
         outages=3,
         outage_tries=200,
-        mails=150,
+        mails=100,
         mail_down=3.0,
         subscriber_time=8.0,
         stored=200_000,
