@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -23,14 +24,15 @@ async def accept_all(raw: bytes) -> voeflow.Submission:
     """Answer as a node does that has no store: it refuses what is no VOEvent, and takes the rest."""
     await trio.lowlevel.checkpoint()
     try:
-        return voeflow.Submission("accepted", voeflow.Event.parse(raw).ivorn)
+        event = voeflow.Event.parse(raw)
+        return voeflow.Submission("accepted", event.ivorn, digest=event.digest)
     except voeflow.EventError as error:
         return voeflow.Submission("refused", None, str(error))
 
 
 @attrs.define(eq=False)
 class FakeNode:
-    """Takes what a transport submits, and gives a sink what a test says."""
+    """Takes what a transport submits, and gives a sink what a test says; keeps a log of that."""
 
     answer: Answer = accept_all
     name: str = "table"
@@ -38,6 +40,9 @@ class FakeNode:
     max_event: int = 2**20
     submitted: list[tuple[bytes, str, str]] = attrs.field(factory=list)
     settled: dict[str, str] = attrs.field(factory=dict)
+    noted: dict[str, str] = attrs.field(factory=dict)
+    log: list[tuple[datetime, voeflow.Event]] = attrs.field(factory=list)
+    position: int = 0
     _out: Any = attrs.field(factory=lambda: trio.open_memory_channel[Sequence[voeflow.Delivery]](1000))
 
     async def submit(
@@ -48,7 +53,39 @@ class FakeNode:
 
     async def take(self) -> Sequence[voeflow.Delivery]:
         taken: Sequence[voeflow.Delivery] = await self._out[1].receive()
+        self.position = taken[-1].position
         return taken
+
+    def bookmark(self, name: str, value: str) -> None:
+        self.noted[name] = value
+
+    async def bookmarks(self) -> Mapping[str, str]:
+        await trio.lowlevel.checkpoint()
+        return dict(self.noted)
+
+    async def history(self, after: int, upto: int) -> voeflow.History:
+        await trio.lowlevel.checkpoint()
+        end = min(after + 2, upto, len(self.log))
+        events = [self.log[position - 1][1] for position in range(after + 1, end + 1)]
+        deliveries = [
+            voeflow.Delivery(event, event.ivorn, position=position)
+            for position, event in enumerate(events, after + 1)
+        ]
+        return voeflow.History(tuple(deliveries), end)
+
+    async def find(self, digest: bytes) -> int | None:
+        await trio.lowlevel.checkpoint()
+        found = [position for position, (_, event) in enumerate(self.log, 1) if event.digest == digest]
+        return found[-1] if found else None
+
+    async def position_at(self, moment: datetime) -> int:
+        await trio.lowlevel.checkpoint()
+        return sum(received < moment for received, _ in self.log)
+
+    def keep(self, *packets: bytes, received: datetime | None = None) -> None:
+        """Put events into the log, which the transport does not take: it took them before."""
+        now = datetime.now(UTC) if received is None else received
+        self.log += [(now, voeflow.Event.parse(packet)) for packet in packets]
 
     def carry(self, *packets: bytes) -> None:
         """Let the transport take these events, as one batch."""
@@ -56,8 +93,15 @@ class FakeNode:
         def settle(delivery: voeflow.Delivery, ending: object) -> None:
             self.settled[delivery.event.ivorn] = "done" if ending is None else str(ending)
 
-        events = [voeflow.Event.parse(packet) for packet in packets]
-        self._out[0].send_nowait([voeflow.Delivery(event, event.ivorn, 1, settle) for event in events])
+        first = len(self.log) + 1
+        self.keep(*packets)
+        events = [event for _, event in self.log[first - 1 :]]
+        self._out[0].send_nowait(
+            [
+                voeflow.Delivery(event, event.ivorn, 1, settle, position=position)
+                for position, event in enumerate(events, first)
+            ]
+        )
 
 
 @asynccontextmanager

@@ -9,8 +9,9 @@ from itertools import islice
 
 import attrs
 
-from ._machine import FiltersBrought, Found, Machine, Receipt
+from ._machine import FiltersBrought, Found, Machine, Receipt, ResumeAsked
 from ._messages import Message, write_authenticate, write_iamalive, write_nak
+from ._resume import STAGE, Stage, read_params
 
 #: How far behind the oldest unanswered event an answer is looked for: peers answer in order, or nearly.
 _LOOK_BEHIND = 64
@@ -65,6 +66,13 @@ class Broadcaster(Machine):
         if len(self._outstanding) > self.max_unacknowledged:
             self.end(f"left more than {self.max_unacknowledged} events without a receipt")
 
+    def tell(self, stage: Stage) -> None:
+        """Say, to a subscriber that has asked to resume, where its events begin, or that they are new now.
+
+        It is an `iamalive`, which whoever knows no more of it answers.
+        """
+        self._send(write_iamalive(self.ivoid, self.clock, params={STAGE: stage}))
+
     def tick(self, now: float) -> None:
         """Ask whether the subscriber lives, or give it up."""
         if now < self.deadline:
@@ -89,6 +97,8 @@ class Broadcaster(Machine):
                 found.append(Receipt(message.role == "ack", message.origin, message.result or ""))
             case "authenticate":
                 found.append(FiltersBrought(message.filters))
+                if (resume := read_params(message.params)) is not None:
+                    found.append(ResumeAsked(resume))
         # An iamalive needs no more than to have been heard; another role means nothing to us.
 
     def _unreadable(self, now: float) -> None:

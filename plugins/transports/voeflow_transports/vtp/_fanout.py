@@ -54,18 +54,22 @@ class FanOut:
         node: the node.
         filtering: is told which filters to bar.
         max_filter_time: how much processor time one may take for a batch, in seconds.
+        position: in the node's log, of the last event that was taken to be handed on.
         subscriptions: the subscribers; a dict for its order.
     """
 
     node: voeflow.Node
     filtering: Filtering
     max_filter_time: float
+    position: int = attrs.field(init=False)
     subscriptions: dict[Subscription, None] = attrs.field(factory=dict, init=False)
     _judge: Judge = attrs.field(init=False)
+    _judge_of_past: Judge = attrs.field(init=False)  # so that what is new does not wait for what is not
 
     def __attrs_post_init__(self) -> None:
-        """Make the judge of filters."""
-        self._judge = Judge(self.max_filter_time)
+        """Make the judges of filters."""
+        self.position = self.node.position
+        self._judge, self._judge_of_past = Judge(self.max_filter_time), Judge(self.max_filter_time)
 
     async def run(self) -> None:
         """Hand events on until cancelled.
@@ -78,8 +82,11 @@ class FanOut:
             nursery.start_soon(self._serve_filtered, receive)
             while True:
                 deliveries = await self.node.take()
-                plain = [each for each in self.subscriptions if not each.filters]
-                filtered = [(each, each.filters) for each in self.subscriptions if each.filters]
+                # Without an await from here to the choice of whom they are for: see `CatchUp`.
+                self.position = max(self.position, *(each.position for each in deliveries))
+                present = [each for each in self.subscriptions if each.past is None]
+                plain = [each for each in present if not each.filters]
+                filtered = [(each, each.filters) for each in present if each.filters]
                 await self._hand(deliveries, plain)
                 if filtered:
                     await send.send(_Filtered(deliveries, filtered))
@@ -126,24 +133,44 @@ class FanOut:
                 filters=[voeflow.printable(each) for each in admitted],
             )
 
+    async def choose(
+        self, subscription: Subscription, deliveries: Sequence[voeflow.Delivery]
+    ) -> list[voeflow.Delivery]:
+        """Give those events of the past that one subscriber's filters let pass.
+
+        Raises:
+            OSError: the process that asks filters cannot be started.
+        """
+        if not subscription.filters or not deliveries:
+            await trio.lowlevel.checkpoint()
+            return list(deliveries)
+        batch = _Filtered(deliveries, [(subscription, subscription.filters)])
+        ((which, _),) = (await self._sort(batch, self._judge_of_past)).items()
+        return list(compress(deliveries, which))
+
     async def _serve_filtered(self, batches: trio.MemoryReceiveChannel[_Filtered]) -> None:
         try:
             async for batch in batches:
-                packets = [delivery.event.raw for delivery in batch.deliveries]
-                held = await self._ask(batch, packets)
-                groups: dict[tuple[bool, ...], list[Subscription]] = {}
-                for subscription, filters in batch.whose:
-                    answers = [held[each] for each in filters if each in held]
-                    # Whose filters were all barred just now has none left, and none lets everything pass.
-                    which = tuple(map(any, zip(*answers, strict=True))) or (True,) * len(packets)
-                    groups.setdefault(which, []).append(subscription)
-                for which, subscriptions in groups.items():
+                for which, subscriptions in (await self._sort(batch, self._judge)).items():
                     await self._hand(list(compress(batch.deliveries, which)), subscriptions)
                 _done(batch.deliveries)
         finally:
             await self._judge.aclose()
+            await self._judge_of_past.aclose()
 
-    async def _ask(self, batch: _Filtered, packets: Sequence[bytes]) -> dict[str, list[bool]]:
+    async def _sort(self, batch: _Filtered, judge: Judge) -> dict[tuple[bool, ...], list[Subscription]]:
+        """Sort a batch's subscribers by the events that they are to have."""
+        packets = [delivery.event.raw for delivery in batch.deliveries]
+        held = await self._ask(batch, packets, judge)
+        groups: dict[tuple[bool, ...], list[Subscription]] = {}
+        for subscription, filters in batch.whose:
+            answers = [held[each] for each in filters if each in held]
+            # Whose filters were all barred just now has none left, and none lets everything pass.
+            which = tuple(map(any, zip(*answers, strict=True))) or (True,) * len(packets)
+            groups.setdefault(which, []).append(subscription)
+        return groups
+
+    async def _ask(self, batch: _Filtered, packets: Sequence[bytes], judge: Judge) -> dict[str, list[bool]]:
         """Ask each expression that a subscriber still has of each packet; bar those that take too long."""
         held: dict[str, list[bool]] = {}
         barred: set[str] = set()
@@ -154,7 +181,7 @@ class FanOut:
             left = [each for each in wanted if each not in held and each not in barred]
             if not left:
                 return held
-            judgement = await self._judge.ask(left, packets)
+            judgement = await judge.ask(left, packets)
             held.update(judgement.held)
             barred.update(judgement.unusable)
             if judgement.costly is not None:
@@ -203,7 +230,8 @@ class FanOut:
 
     async def _send(self, ivorns: list[str], piece: bytes, subscriptions: Sequence[Subscription]) -> None:
         for number, subscription in enumerate(subscriptions, 1):
-            subscription.hand(piece, ivorns)
+            if subscription.past is None:  # else it has begun to be given the past, and this is in there
+                subscription.hand(piece, ivorns)
             if number % _AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()

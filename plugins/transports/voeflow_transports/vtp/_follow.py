@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import cycle
 
 import attrs
@@ -15,9 +15,13 @@ import voeflow
 from ._addresses import Address
 from ._backoff import BackOff
 from ._connection import connect
+from ._place import Place
 from ._session import Ending, Manner, Session, Submit
 
 log = structlog.get_logger()
+
+#: What gives the place from which to go on with a remote.
+Recall = Callable[[str], Awaitable[Place]]
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +46,7 @@ async def follow(
     persistence: Persistence,
     backoff: BackOff,
     submit: Submit,
+    recall: Recall | None = None,
     failed: Callable[[Address, Ending], None] = lambda _, __: None,
 ) -> None:
     """Subscribe, and subscribe again whenever the connection ends, until cancelled.
@@ -53,11 +58,12 @@ async def follow(
         persistence: when to try again.
         backoff: gives the waits.
         submit: what takes the packets.
+        recall: gives the place from which to go on with a broker, or None to ask none for what we missed.
         failed: is told every failure, and may raise.
     """
     failures = 0
     for remote in cycle(remotes):
-        ending = await _attempt(name, remote, manner, persistence, submit)
+        ending = await _attempt(name, remote, manner, persistence, submit, recall)
         proven = ending.heard and ending.lasted >= persistence.proven_after
         if proven:
             backoff.reset()
@@ -78,8 +84,17 @@ async def follow(
 
 
 async def _attempt(
-    name: str, remote: Address, manner: Manner, persistence: Persistence, submit: Submit
+    name: str,
+    remote: Address,
+    manner: Manner,
+    persistence: Persistence,
+    submit: Submit,
+    recall: Recall | None,
 ) -> Ending:
+    try:
+        place = await recall(str(remote)) if recall is not None else None
+    except voeflow.StoreError as error:
+        return Ending(f"is not asked: where to go on cannot be read: {error}", False, 0.0)
     try:
         with trio.fail_after(persistence.connect_timeout):
             connection = await connect(remote.host, remote.port, remote.path)
@@ -88,7 +103,7 @@ async def _attempt(
     except OSError as error:
         return Ending(f"cannot be reached: {error.strerror or error}", False, 0.0)
     log.info("subscribed", transport=name, remote=str(remote), peer=connection.peer)
-    return await Session(connection, manner, submit, name).run()
+    return await Session(connection, manner, submit, name, place).run()
 
 
 def _is_power_of_two(number: int) -> bool:

@@ -22,6 +22,7 @@ from voeflow import EventError
 
 from ._frames import FrameReader, frame
 from ._messages import Clock, Message, is_transport, read_message
+from ._resume import Resume, Stage
 
 
 @attrs.frozen
@@ -62,6 +63,28 @@ class FiltersBrought:
 
 
 @attrs.frozen
+class ResumeAsked:
+    """A subscriber's wish to go on where it was; an extension, see `_resume`.
+
+    Attributes:
+        resume: where that is.
+    """
+
+    resume: Resume
+
+
+@attrs.frozen
+class Resumed:
+    """What a broadcaster says of where it is in what we missed.
+
+    Attributes:
+        stage: where it begins, or that it is through.
+    """
+
+    stage: Stage
+
+
+@attrs.frozen
 class Unreadable:
     """A Transport message that could not be read; the connection goes on.
 
@@ -72,7 +95,7 @@ class Unreadable:
     reason: str
 
 
-Found = Packet | Receipt | FiltersBrought | Unreadable
+Found = Packet | Receipt | FiltersBrought | ResumeAsked | Resumed | Unreadable
 
 
 @attrs.define(kw_only=True, eq=False)

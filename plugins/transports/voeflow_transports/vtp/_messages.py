@@ -8,14 +8,17 @@ and pygcn take.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from xml.sax.saxutils import escape, quoteattr
 
 import attrs
 from lxml import etree
 
 from voeflow import EventError, parse_xml
+
+from ._resume import PREFIX
 
 #: The namespace of the samples in VTP 2.0, section 6. pygcn 1.1 answers three spellings, of which this is
 #: one; Comet reads none.
@@ -60,6 +63,7 @@ class Message:
         result: what the answer says in words, or None.
         filters: the XPath filters that an `authenticate` brings, as they are written: first the
             `Param`s named `xpath-filter`, then the older `filter` elements of type `xpath`.
+        params: the values of this project's own `Param`s, by name; the first of each name.
     """
 
     role: str
@@ -67,6 +71,7 @@ class Message:
     response: str | None = None
     result: str | None = None
     filters: tuple[str, ...] = ()
+    params: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def is_transport(payload: bytes) -> bool:
@@ -112,6 +117,7 @@ def read_message(payload: bytes) -> Message:
     if _local(root) != "Transport":
         raise EventError(f"expected a Transport element, got {_local(root)[:60]!r}", root.sourceline)
     texts: dict[str, str] = {}
+    params: dict[str, str] = {}
     newer: list[str] = []
     older: list[str] = []
     for child in root.iterchildren("*"):
@@ -123,6 +129,8 @@ def read_message(payload: bytes) -> Message:
             kind, text = _local(entry), entry.text or ""
             if kind == "Param" and entry.get("name") == "xpath-filter":
                 newer.append(entry.get("value", text).strip())
+            elif kind == "Param" and entry.get("name", "").startswith(PREFIX):
+                params.setdefault(entry.get("name", ""), entry.get("value", text))
             elif kind == "filter" and entry.get("type") == "xpath":
                 older.append(text.strip())
             elif kind == "Result":
@@ -133,6 +141,7 @@ def read_message(payload: bytes) -> Message:
         response=texts.get("Response"),
         result=texts.get("Result"),
         filters=(*newer, *older),
+        params=params,
     )
 
 
@@ -167,15 +176,30 @@ def write_nak(origin: str, response: str, reason: str, clock: Clock) -> bytes:
     return _write("nak", origin, response, clock, f"<Result>{_text(result)}</Result>")
 
 
-def write_iamalive(origin: str, clock: Clock, response: str = "") -> bytes:
+def write_iamalive(
+    origin: str, clock: Clock, response: str = "", params: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
     """Write an `iamalive`: asked with `origin` alone, answered with a `response` too (6.1, 6.2)."""
-    return _write("iamalive", origin, response, clock)
+    return _write("iamalive", origin, response, clock, _params(params.items()))
 
 
-def write_authenticate(origin: str, clock: Clock, response: str = "", filters: Sequence[str] = ()) -> bytes:
-    """Write an `authenticate`: asked with `origin` alone; the answer may bring filters, as to Comet."""
-    params = "".join(f'<Param name="xpath-filter" value={_attribute(each)}/>' for each in filters)
-    return _write("authenticate", origin, response, clock, params)
+def write_authenticate(
+    origin: str,
+    clock: Clock,
+    response: str = "",
+    filters: Sequence[str] = (),
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """Write an `authenticate`: asked with `origin` alone; the answer may bring filters, as to Comet.
+
+    What `params` holds goes after them, one `Param` each.
+    """
+    meta = _params((*(("xpath-filter", each) for each in filters), *params.items()))
+    return _write("authenticate", origin, response, clock, meta)
+
+
+def _params(params: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<Param name={_attribute(name)} value={_attribute(value)}/>" for name, value in params)
 
 
 def timestamp(moment: datetime) -> str:

@@ -10,6 +10,11 @@ from ._machine import Found, Machine, Packet
 from ._messages import Message, write_ack, write_iamalive, write_nak
 
 
+#: How many Transport messages an author may send before its first event, and between two: to ask now and then
+#: whether we live. Each costs us some 50 us, and one that sends nothing else would have us do nothing else.
+_MOST_MESSAGES = 100
+
+
 @attrs.define(kw_only=True, eq=False)
 class Receiver(Machine):
     """Takes events from an author and answers each, in the order they came.
@@ -45,6 +50,7 @@ class Receiver(Machine):
     _heard: bool = attrs.field(default=False, init=False)
     _no_more: bool = attrs.field(default=False, init=False)  # nothing can come from the author any more
     _why: str = attrs.field(default="", init=False)
+    _messages: int = attrs.field(default=0, init=False)  # since the last event
 
     def __attrs_post_init__(self) -> None:
         """Start the time that an author has for its first frame."""
@@ -99,11 +105,14 @@ class Receiver(Machine):
             self.end(self._why)
 
     def _take(self, payload: bytes, now: float, found: list[Found]) -> None:
+        if self._no_more or self.over:
+            return
         self._heard = True
         self._deadline = now + self.idle_timeout
         super()._take(payload, now, found)
 
     def _packet(self, raw: bytes, now: float, found: list[Found]) -> None:
+        self._messages = 0
         self.owed += 1
         found.append(Packet(raw))
 
@@ -111,6 +120,15 @@ class Receiver(Machine):
         if message.role == "iamalive":
             self._send(write_iamalive(message.origin or "", self.clock, self.ivoid))
         # Whatever else an author says about transport asks for no answer; it is tolerated.
+        self._count_message(now)
+
+    def _unreadable(self, now: float) -> None:
+        self._count_message(now)
+
+    def _count_message(self, now: float) -> None:
+        self._messages += 1
+        if self._messages > _MOST_MESSAGES:
+            self._unusable(f"sent more than {_MOST_MESSAGES} Transport messages and no event", now)
 
     def _stream_ended(self, now: float) -> None:
         self._unusable(self._cut_short(), now)

@@ -12,9 +12,12 @@ import trio
 import voeflow
 
 from ._connection import Connection
-from ._machine import Packet, Unreadable
+from ._machine import Packet, Resumed, Unreadable
 from ._options import utcnow
+from ._place import Place
+from ._resume import Stage
 from ._subscriber import Subscriber
+from ._test_event import is_test_event
 
 log = structlog.get_logger()
 
@@ -70,6 +73,7 @@ class _InHand:
     """A packet that was submitted and is not answered."""
 
     size: int
+    stage: Stage | None
     begun: trio.Event = attrs.field(factory=trio.Event)
     answer: voeflow.Submission | None = None
 
@@ -86,12 +90,14 @@ class Session:
         manner: how to behave.
         submit: what takes the packets.
         name: the transport's table, for the log.
+        place: how far we have come with this broker, or None to ask it for nothing that we missed.
     """
 
     connection: Connection
     manner: Manner
     submit: Submit
     name: str
+    place: Place | None
     _machine: Subscriber = attrs.field(init=False)
     _in_hand: deque[_InHand] = attrs.field(factory=deque, init=False)
     _bytes: int = attrs.field(default=0, init=False)
@@ -115,6 +121,7 @@ class Session:
             filters=manner.filters,
             opened=opened,
             alive_patience=manner.alive_patience,
+            wish=self.place.resume() if self.place is not None else None,
         )
         try:
             async with trio.open_nursery() as self._tasks:
@@ -145,6 +152,8 @@ class Session:
             for each in found:
                 if isinstance(each, Packet):
                     await self._take(each.raw)
+                elif isinstance(each, Resumed):
+                    self._resumed(each.stage)
                 elif isinstance(each, Unreadable):
                     log.debug(
                         "unreadable message",
@@ -172,7 +181,7 @@ class Session:
                 return
         if waited:
             self._machine.resume(trio.current_time())
-        packet = _InHand(len(raw))
+        packet = _InHand(len(raw), self.place.stage if self.place is not None else None)
         self._in_hand.append(packet)
         self._bytes += packet.size
         self._tasks.start_soon(self._submit, packet, raw)
@@ -188,13 +197,31 @@ class Session:
             self._end(f"nothing can be stored: {error}")
             return
         while self._in_hand and (answer := self._in_hand[0].answer) is not None:
-            self._bytes -= self._in_hand.popleft().size
+            answered = self._in_hand.popleft()
+            self._bytes -= answered.size
+            self._hold(answer, answered.stage)
             if answer.outcome == "refused" and self.manner.nak:
                 self._machine.reject(answer.ivorn, answer.reason)
             else:
                 self._machine.accept(answer.ivorn)
         self._send()
         self._room.set()
+
+    def _resumed(self, stage: Stage) -> None:
+        assert self.place is not None
+        self.place.told(stage)
+        told = "all that was missed has come" if stage == "live" else "resumed"
+        log.info(told, transport=self.name, peer=self.connection.peer, stage=stage)
+
+    def _hold(self, answer: voeflow.Submission, stage: Stage | None) -> None:
+        """Note an event as held, and with it all before it: they are answered in order.
+
+        The broker's own test events are in no log of its own, so it could not find them again.
+        """
+        if self.place is None or stage is None or answer.digest is None:
+            return
+        if not is_test_event(answer.ivorn or "", self._machine.broker):
+            self.place.hold(answer.digest, stage)
 
     def _send(self) -> None:
         try:

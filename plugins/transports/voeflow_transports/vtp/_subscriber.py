@@ -6,8 +6,9 @@ import math
 
 import attrs
 
-from ._machine import Found, Machine, Packet
+from ._machine import Found, Machine, Packet, Resumed
 from ._messages import Message, write_ack, write_authenticate, write_iamalive, write_nak
+from ._resume import Resume, read_stage, write_params
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -21,9 +22,11 @@ class Subscriber(Machine):
         opened: when the connection was opened.
         alive_patience: after how many seconds of silence the broker is given up (section 5). Anything that it
             sends breaks the silence: pygcn-serve sends events and never an `iamalive`.
+        wish: where to go on, for a broker that can; None to ask for nothing.
         owed: how many packets were found and are not answered yet.
         asked: whether the broker has asked for the filters; one that never does (GCN's did not) sends
             everything.
+        broker: the IVOID that the broker gives as its own, once it has asked.
         heard: whether it has sent a whole frame.
     """
 
@@ -31,8 +34,10 @@ class Subscriber(Machine):
     filters: tuple[str, ...]
     opened: float
     alive_patience: float
+    wish: Resume | None = None
     owed: int = attrs.field(default=0, init=False)
     asked: bool = attrs.field(default=False, init=False)
+    broker: str = attrs.field(default="", init=False)
     heard: bool = attrs.field(default=False, init=False)
     _silent_since: float = attrs.field(init=False)
 
@@ -85,7 +90,10 @@ class Subscriber(Machine):
         match message.role:
             case "iamalive":
                 self._send(write_iamalive(origin, self.clock, self.identity))
+                if self.wish is not None and (stage := read_stage(message.params)) is not None:
+                    found.append(Resumed(stage))
             case "authenticate":
-                self.asked = True
-                self._send(write_authenticate(origin, self.clock, self.identity, self.filters))
+                self.asked, self.broker = True, origin
+                params = write_params(self.wish) if self.wish is not None else {}
+                self._send(write_authenticate(origin, self.clock, self.identity, self.filters, params))
         # A broker has no use for any other role here; it is tolerated.

@@ -12,6 +12,29 @@ from ._connection import Connection
 
 
 @attrs.define(eq=False)
+class Past:
+    """What a subscriber is being given from the node's log before it is given what is new.
+
+    That is all after `position`; or all up to `until`, and then all after `then`.
+
+    Attributes:
+        position: up to where it has been given.
+        until: the end of the first part, or 0 where there is one part only.
+        then: where the second part begins.
+        max_event: the longest packet that the subscriber takes, in bytes, or None.
+        resumed: whether it asked for this, and is to be told when it has all.
+        given: how many events it has been given.
+    """
+
+    position: int
+    until: int = 0
+    then: int = 0
+    max_event: int | None = None
+    resumed: bool = False
+    given: int = 0
+
+
+@attrs.define(eq=False)
 class Subscription:
     """One subscriber. Nothing waits for it: what it does not take is kept, up to a bound; then it goes.
 
@@ -22,6 +45,9 @@ class Subscription:
         flushes: the nursery in which what waits is sent.
         filters: the expressions of which one must hold; without any, every event is for it.
         strikes: how many of the filters that it brought took too long.
+        asked: whether it has asked to resume; it may do so once.
+        past: what it is being given of the past: until it has that, nothing new is for it.
+        changed: unparked when it may have room again, or is no more.
     """
 
     connection: Connection
@@ -30,6 +56,9 @@ class Subscription:
     flushes: trio.Nursery
     filters: tuple[str, ...] = ()
     strikes: int = 0
+    asked: bool = False
+    past: Past | None = None
+    changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _flushing: bool = attrs.field(default=False, init=False)
 
     def hand(self, data: bytes, ivorns: Iterable[str] = ()) -> None:
@@ -56,6 +85,16 @@ class Subscription:
         """End the subscription; the task that reads from it learns of this at once."""
         self.machine.end(reason)
         self.connection.close()
+        self.changed.unpark_all()
+
+    async def wait_for_room(self, number: int) -> None:
+        """Wait until it has taken all that was sent, and may be sent `number` events more; or is no more."""
+        await trio.lowlevel.checkpoint()
+        machine = self.machine
+        while not machine.over and (
+            self.connection.unsent or machine.unacknowledged + number > machine.max_unacknowledged
+        ):
+            await self.changed.park()
 
     async def _flush(self) -> None:
         try:
@@ -64,3 +103,4 @@ class Subscription:
             self.drop(f"is gone: {error}")
         finally:
             self._flushing = False
+            self.changed.unpark_all()

@@ -7,6 +7,13 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ._messages import timestamp
 
+_MARK = "#TestEvent-"
+
+
+def is_test_event(ivorn: str, ivoid: str) -> bool:
+    """Whether an IVORN is that of a test event of the broker with this IVOID."""
+    return ivorn.startswith(ivoid + _MARK)
+
 
 def test_event(ivoid: str, moment: datetime) -> tuple[str, bytes]:
     """Write a VOEvent 2.0 of role `test` that says nothing.
@@ -19,7 +26,7 @@ def test_event(ivoid: str, moment: datetime) -> tuple[str, bytes]:
         Its IVORN, `<ivoid>#TestEvent-<time>`, and the packet.
     """
     when = timestamp(moment)
-    ivorn = f"{ivoid}#TestEvent-{when}"
+    ivorn = f"{ivoid}{_MARK}{when}"
     packet = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<voe:VOEvent xmlns:voe="http://www.ivoa.net/xml/VOEvent/v2.0" '

@@ -13,10 +13,11 @@ import voeflow
 from ._addresses import SUBSCRIBERS_PORT, Address
 from ._allow import check_open, read_allow
 from ._broadcaster import Broadcaster
+from ._catch_up import CatchUp
 from ._connection import Connection
 from ._fanout import FanOut
 from ._filtering import Filtering
-from ._machine import FiltersBrought, Found, Receipt, Unreadable
+from ._machine import FiltersBrought, Found, Receipt, ResumeAsked, Unreadable
 from ._options import above_zero, at_least, read_listens, utcnow
 from ._serve import serve
 from ._subscription import Subscription
@@ -125,18 +126,38 @@ class VTPBroadcast:
         },
     )
 
+    resume: bool = attrs.field(
+        default=True,
+        metadata={"help": "send a subscriber that asks for it, as another node does, what it missed"},
+    )
+    resume_reach: voeflow.Seconds = attrs.field(
+        default=voeflow.Seconds(30 * 86400.0),
+        validator=above_zero,
+        metadata={"help": "how far back that may go; it never goes further than the node's retention"},
+    )
+    catch_up: voeflow.Seconds = attrs.field(
+        default=voeflow.Seconds(120.0),
+        metadata={
+            "help": "how long after a start every subscriber is sent what was not sent at the end before; "
+            '"0" for never'
+        },
+    )
+
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[object]) -> None:
         """Serve subscribers until cancelled.
 
         Raises:
             OSError: an address cannot be listened on.
+            StoreError: the node's log cannot be read.
         """
         filtering = Filtering(self.max_filters, self.max_filter_length)
         fan_out = FanOut(node, filtering, self.max_filter_time)
+        catch_up = CatchUp(node, fan_out, self.resume_reach)
+        await catch_up.look_back(self.catch_up)
         async with trio.open_nursery() as nursery:
 
             async def attend(connection: Connection) -> None:
-                await self._attend(connection, node, fan_out, nursery)
+                await self._attend(connection, fan_out, catch_up, nursery)
 
             listeners = await nursery.start(
                 serve, node.name, self.listen, read_allow(self.allow), self.max_subscribers, attend
@@ -149,10 +170,11 @@ class VTPBroadcast:
     async def _attend(
         self,
         connection: Connection,
-        node: voeflow.Node,
         fan_out: FanOut,
+        catch_up: CatchUp,
         nursery: trio.Nursery,
     ) -> None:
+        node = fan_out.node
         machine = Broadcaster(
             clock=utcnow,
             limit=_MESSAGE_SIZE + 4 * self.max_filters * self.max_filter_length,
@@ -167,6 +189,9 @@ class VTPBroadcast:
         fan_out.subscriptions[subscription] = None
         try:
             subscription.hand(machine.outbox())
+            if (past := catch_up.left_over()) is not None:
+                subscription.past = past
+                nursery.start_soon(catch_up.give, subscription, past)
             while not machine.over:
                 data = None
                 try:
@@ -179,11 +204,18 @@ class VTPBroadcast:
                     machine.tick(trio.current_time())
                 else:
                     for found in machine.receive(data, trio.current_time()):
-                        await self._see(found, subscription, node.name, fan_out)
+                        if isinstance(found, ResumeAsked):
+                            if self.resume and not subscription.asked:
+                                subscription.asked = True
+                                nursery.start_soon(catch_up.resume, subscription, found.resume)
+                        else:
+                            await self._see(found, subscription, node.name, fan_out)
+                    subscription.changed.unpark_all()
                 subscription.hand(machine.outbox())
         finally:
             del fan_out.subscriptions[subscription]
             connection.close()
+            subscription.changed.unpark_all()
         if machine.fault:
             log.warning("subscriber dropped", transport=node.name, peer=connection.peer, reason=machine.fault)
         else:

@@ -105,7 +105,9 @@ class _Listening:
         persistence = Persistence(connect_timeout=patience, proven_after=10.0)
         backoff = BackOff(1.0, FACTOR, 300.0, JITTER, random.random)
         with self._stop:
-            await follow("listen", [self.address], manner, persistence, backoff, self.take, self.failed)
+            await follow(
+                "listen", [self.address], manner, persistence, backoff, self.take, failed=self.failed
+            )
 
     async def take(self, raw: bytes, peer: str) -> voeflow.Submission:
         """Print an event, and save it; what is no VOEvent is told."""

@@ -13,6 +13,7 @@ from ._addresses import SUBSCRIBERS_PORT, Address, read_remote
 from ._backoff import BackOff
 from ._follow import Persistence, follow
 from ._options import above_zero, at_least
+from ._place import Place
 from ._session import Manner
 
 #: The waits of a subscriber that tries again: each twice the last, give or take a quarter.
@@ -36,7 +37,8 @@ class VTPSubscribe:
 
     Every event is acknowledged once it is on disk, also one that is no VOEvent or was seen before, since some
     brokers drop a subscriber that refuses one. Where the connection ends it is made again, after waits that
-    grow up to `reconnect_max`. Several remotes are tried in turn; one at a time is subscribed to.
+    grow up to `reconnect_max`, and a broker that is a node like this one then first sends what was missed.
+    Several remotes are tried in turn; one at a time is subscribed to.
 
         [transports.upstream]
         plugin = "vtp-subscribe"
@@ -103,6 +105,11 @@ class VTPSubscribe:
         metadata={"help": "how many events may be on their way to disk at once"},
     )
 
+    resume: bool = attrs.field(
+        default=True,
+        metadata={"help": "ask the broker for what was missed; another node gives it, others pass over that"},
+    )
+
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[object]) -> None:
         """Follow the broker until cancelled; a broker that is not there yet keeps no node from starting."""
         task_status.started()
@@ -118,6 +125,9 @@ class VTPSubscribe:
         async def submit(raw: bytes, peer: str) -> voeflow.Submission:
             return await node.submit(raw, validate=self.validate, peer=peer)
 
+        async def recall(remote: str) -> Place:
+            return await Place.recall(node, remote)
+
         await follow(
             node.name,
             self.remote,
@@ -125,4 +135,5 @@ class VTPSubscribe:
             Persistence(connect_timeout=self.connect_timeout, proven_after=self.proven_after),
             BackOff(self.reconnect_min, FACTOR, self.reconnect_max, JITTER, random.random),
             submit,
+            recall if self.resume else None,
         )

@@ -1,0 +1,180 @@
+"""How a subscriber is given what it missed, from the node's log, until it has what everybody has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import structlog
+import trio
+
+import voeflow
+
+from ._fanout import FanOut
+from ._frames import frame
+from ._options import utcnow
+from ._resume import Resume, Stage
+from ._subscription import Past, Subscription
+
+log = structlog.get_logger()
+
+#: How much earlier than the time that a subscriber names we begin, where its event is not known: its clock
+#: may be wrong, and what it then gets twice it knows for duplicates. The difference of clocks that NTP keeps
+#: is far below a second; this is for those without.
+MARGIN = timedelta(minutes=5)
+
+#: How many subscribers' pieces of the past may be read and judged at once. Each holds at most 64 events, and
+#: 256 KiB or one event; so does each subscriber that has not taken its last piece.
+_AT_ONCE = 4
+
+#: How long a subscriber may take over one such piece, or owe receipts for what it missed, in seconds.
+_PATIENCE = 120.0
+
+_FIRST, _LAST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+
+
+@attrs.define(eq=False)
+class CatchUp:
+    """Gives subscribers what they missed.
+
+    Nobody is kept waiting by it: pieces are read in turns, and what is new is handed on beside it.
+
+    Attributes:
+        node: the node, whose log holds the past.
+        fan_out: hands on what is new.
+        reach: how far back it may go, in seconds.
+    """
+
+    node: voeflow.Node
+    fan_out: FanOut
+    reach: float
+    _begun: int = attrs.field(init=False, default=0)
+    _left_over: int = attrs.field(init=False, default=0)
+    _expires: float = attrs.field(init=False, default=0.0)
+    _turns: trio.CapacityLimiter = attrs.field(init=False, factory=lambda: trio.CapacityLimiter(_AT_ONCE))
+
+    async def look_back(self, patience: float) -> None:
+        """Learn what was left over by the last end of the node; before anything is taken to be handed on.
+
+        Args:
+            patience: for how many seconds from now on it is given to whoever connects.
+
+        Raises:
+            StoreError: the node's log cannot be read.
+        """
+        self._begun = self.fan_out.position
+        self._left_over = await self.node.position_at(_LAST) if patience else self._begun
+        self._expires = trio.current_time() + patience
+
+    def left_over(self) -> Past | None:
+        """Give the past of a subscriber that connects now: what was left over, if there is any."""
+        if self._left_over <= self._begun or trio.current_time() >= self._expires:
+            return None
+        return Past(self._begun, until=self._left_over, then=self.fan_out.position)
+
+    async def resume(self, subscription: Subscription, wish: Resume) -> None:
+        """Give a subscriber all since the place that it names, and then what is new.
+
+        It may ask while it is being given what was left over, which goes on when it begins with what is new.
+        """
+        try:
+            stage, position = await self._find(wish)
+        except voeflow.StoreError as error:
+            self._cannot(subscription, error)
+            return
+        log.info("subscriber resumes", **self._about(subscription), begins=stage)
+        self._tell(subscription, stage)
+        if stage == "now":
+            self._tell(subscription, "live")
+        else:
+            await self.give(subscription, Past(position, max_event=wish.max_event, resumed=True))
+
+    async def give(self, subscription: Subscription, past: Past) -> None:
+        """Give a subscriber a part of the past, and then what is new; what it was being given is left off."""
+        subscription.past = past
+        while subscription.past is past and not subscription.machine.over:
+            if past.position >= past.until:
+                past.position = max(past.position, past.then)
+                upto = self.fan_out.position
+            else:
+                upto = min(self.fan_out.position, past.until)
+            if past.position >= upto:
+                # Without an await since the fan-out's position was read: its next batch is for this one too.
+                subscription.past = None
+                if past.resumed:
+                    self._tell(subscription, "live")
+                log.info("subscriber has what it missed", **self._about(subscription), events=past.given)
+                return
+            if not await self._wait_for_room(subscription, 1):
+                return
+            async with self._turns:
+                try:
+                    history = await self.node.history(past.position, upto)
+                    deliveries = await self._choose(subscription, past, history.deliveries)
+                except (voeflow.StoreError, OSError) as error:
+                    self._cannot(subscription, error)
+                    return
+            if await self._hand(subscription, past, deliveries):
+                past.position = history.position
+
+    async def _find(self, wish: Resume) -> tuple[Stage, int]:
+        """Find where to begin: after the event that is named, or else at the time."""
+        found = await self.node.find(wish.after) if wish.after is not None else None
+        if found is None and wish.since is None:
+            return ("time", await self._reached()) if wish.after is not None else ("now", 0)
+        if found is not None:
+            return "event", max(found, await self._reached())
+        assert wish.since is not None
+        since = min(wish.since, utcnow())
+        moment = since - MARGIN if since - _FIRST > MARGIN else _FIRST
+        return "time", max(await self.node.position_at(moment), await self._reached())
+
+    async def _reached(self) -> int:
+        """Give the position before which no subscriber is given anything."""
+        return await self.node.position_at(utcnow() - timedelta(seconds=self.reach))
+
+    async def _choose(
+        self, subscription: Subscription, past: Past, deliveries: Sequence[voeflow.Delivery]
+    ) -> list[voeflow.Delivery]:
+        """Leave out what the subscriber's filters do not want, and what is too long for it."""
+        fitting = []
+        for delivery in deliveries:
+            size = len(delivery.event.raw)
+            if past.max_event is not None and size > past.max_event:
+                about = {**self._about(subscription), "ivorn": voeflow.printable(delivery.event.ivorn)}
+                log.warning("event left out: it is too long for this subscriber", **about, bytes=size)
+            else:
+                fitting.append(delivery)
+        return await self.fan_out.choose(subscription, fitting)
+
+    async def _hand(
+        self, subscription: Subscription, past: Past, deliveries: Sequence[voeflow.Delivery]
+    ) -> bool:
+        """Hand events to a subscriber, as many at once as it may leave unanswered; False if it is no more."""
+        most = subscription.machine.max_unacknowledged
+        for first in range(0, len(deliveries), most):
+            piece = [each.event for each in deliveries[first : first + most]]
+            if not await self._wait_for_room(subscription, len(piece)) or subscription.past is not past:
+                return False
+            subscription.hand(b"".join(frame(event.raw) for event in piece), [event.ivorn for event in piece])
+            past.given += len(piece)
+        return True
+
+    async def _wait_for_room(self, subscription: Subscription, number: int) -> bool:
+        with trio.move_on_after(_PATIENCE) as patience:
+            await subscription.wait_for_room(number)
+        if patience.cancelled_caught:
+            subscription.drop(f"was too slow with what it missed: it took above {_PATIENCE:g} s over a piece")
+        return not subscription.machine.over
+
+    def _tell(self, subscription: Subscription, stage: Stage) -> None:
+        subscription.machine.tell(stage)
+        subscription.hand(subscription.machine.outbox())
+
+    def _cannot(self, subscription: Subscription, error: Exception) -> None:
+        log.error("a subscriber cannot be given what it missed", transport=self.node.name, reason=str(error))
+        subscription.drop("cannot be given what it missed")
+
+    def _about(self, subscription: Subscription) -> dict[str, str]:
+        return {"transport": self.node.name, "peer": subscription.connection.peer}
