@@ -21,6 +21,7 @@ from voeflow._event import Event
 from voeflow._ivoid import parse_ivoid
 from voeflow._node_api import Submission, Validation
 from voeflow._observers import Observers
+from voeflow._quota import Quota
 from voeflow._store import Store
 from voeflow._store_records import NewEvent, Refusal
 
@@ -35,6 +36,10 @@ MAX_WAITING_BYTES = 32 * 2**20
 
 #: Up to this many events of a batch have a line each in the log; of more there is one line for all.
 LINES_A_BATCH = 8
+
+#: Up to this many refusals of what one peer sends have a line each in the log in a time, in seconds; the rest
+#: is counted. A frame of four bytes is enough for a refusal, and a peer can send thousands of them a second.
+REFUSALS_A_PEER, REFUSAL_INTERVAL = 20, 60.0
 
 #: The least time between two complaints about the store, in seconds.
 COMPLAINT_INTERVAL = 60.0
@@ -84,6 +89,7 @@ class Intake:
         self._work = trio.lowlevel.ParkingLot()
         self._thread = trio.CapacityLimiter(1)
         self._complained = -COMPLAINT_INTERVAL
+        self._refusals = Quota(REFUSALS_A_PEER, REFUSAL_INTERVAL)
 
     async def submit(self, raw: bytes, *, source: str, validate: Validation, peer: str = "") -> Submission:
         """Submit one packet; see `Node.submit`.
@@ -181,13 +187,16 @@ class Intake:
             log.debug("duplicates acknowledged", number=duplicates)
 
     def _tell_refused(self, entry: _Entry, submission: Submission) -> None:
-        log.warning(
-            "event refused",
-            source=entry.source,
-            peer=entry.peer,
-            ivorn=submission.ivorn,
-            reason=submission.reason,
-        )
+        host = entry.peer.rpartition(":")[0]  # each of its connections has another port
+        if (unsaid := self._refusals.ask(f"{entry.source} {host}", time.monotonic())) is not None:
+            log.warning(
+                "event refused",
+                source=entry.source,
+                peer=entry.peer,
+                ivorn=submission.ivorn,
+                reason=submission.reason,
+                **({"refused_meanwhile": unsaid} if unsaid else {}),
+            )
         self._observers.tell(
             "event_refused",
             raw=entry.raw,

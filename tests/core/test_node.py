@@ -118,6 +118,18 @@ async def test_what_is_refused_is_kept_aside_with_its_reason(tmp_path: Path) -> 
     assert (refusal.raw, refusal.source, refusal.peer) == (b"<html/>", "in", "p")
 
 
+async def test_a_peer_whose_every_packet_is_refused_does_not_fill_the_log(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, SIMPLE) as (pipeline, _):
+            submit = pipeline.transports["in"].instance.node.submit
+            for port in range(100):
+                await submit(b"", peer=f"192.0.2.1:{port}")
+            await submit(b"", peer="192.0.2.2:1")
+
+    told = [line["peer"] for line in logs if line["event"] == "event refused"]
+    assert told == [f"192.0.2.1:{port}" for port in range(20)] + ["192.0.2.2:1"]
+
+
 async def test_a_sink_gets_what_its_when_and_sources_say(tmp_path: Path) -> None:
     toml = (
         SIMPLE

@@ -206,3 +206,33 @@ def test_an_author_is_told_when_the_broker_closes_without_a_receipt() -> None:
     machine.send(voevent(), 0.0)
     machine.receive(b"", 0.0)
     assert (machine.over, machine.unanswered) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    "message", [write_iamalive("ivo://x/y", clock), b"<Transport>", b"<Transport role='x'/>"]
+)
+def test_an_author_that_sends_messages_without_end_is_cut_off_in_the_middle_of_them(message: bytes) -> None:
+    machine = receiver()
+    machine.receive(frame(message) * 5000 + frame(voevent()), 0.0)
+
+    assert machine.over
+    assert "Transport messages and no event" in machine.fault
+    assert len(answers(machine)) <= 101
+
+
+def test_an_author_may_ask_for_life_between_events_as_long_as_it_lives() -> None:
+    machine = receiver()
+    for number in range(300):
+        machine.receive(frame(write_iamalive("ivo://x/y", clock)) + frame(voevent()), float(number))
+        machine.accept("ivo://a.b/c#1", float(number))
+
+    assert not machine.over
+
+
+def test_who_sends_too_many_messages_still_has_its_events_answered() -> None:
+    machine = receiver()
+    machine.receive(frame(voevent()) + frame(write_iamalive("ivo://x/y", clock)) * 5000, 0.0)
+    assert not machine.over
+    machine.accept("ivo://a.b/c#1", 0.0)
+
+    assert machine.over

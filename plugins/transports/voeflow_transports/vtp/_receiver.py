@@ -9,7 +9,6 @@ import attrs
 from ._machine import Found, Machine, Packet
 from ._messages import Message, write_ack, write_iamalive, write_nak
 
-
 #: How many Transport messages an author may send before its first event, and between two: to ask now and then
 #: whether we live. Each costs us some 50 us, and one that sends nothing else would have us do nothing else.
 _MOST_MESSAGES = 100
