@@ -18,6 +18,10 @@ log = structlog.get_logger()
 #: How often progress is written, in seconds: what a `kill -9` within it forgets is delivered again.
 SAVE_INTERVAL = 0.2
 
+#: How often the store is searched for what is to be handed over again, in seconds; as long as there is some,
+#: each time that progress is written.
+REPLAY_INTERVAL = 1.0
+
 #: How often the store is searched for what has outlived its retention, in seconds.
 PRUNE_INTERVAL = 60.0
 
@@ -43,6 +47,31 @@ async def save_progress(store: Store, sinks: Sequence[Sink], filters: Filters) -
         log.debug("progress could not be written", reason=str(error))
         return False
     return True
+
+
+class Replays:
+    """What somebody asked to be handed over again: looked for now and then, and passed to the sinks.
+
+    Args:
+        store: where it was asked for.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next_look = 0.0
+
+    async def take_up(self, sinks: Sequence[Sink]) -> None:
+        """Look, unless a look a moment ago found nothing; to be called once progress is written."""
+        if trio.current_time() < self._next_look:
+            return
+        more = False
+        try:
+            if await trio.to_thread.run_sync(self._store.anything_asked):
+                for sink in sinks:
+                    more = await sink.take_up() or more
+        except StoreError as error:
+            log.debug("the store cannot be read for what is asked for", reason=str(error))
+        self._next_look = trio.current_time() + (0.0 if more else REPLAY_INTERVAL)
 
 
 async def save_often(save: Callable[[], Awaitable[bool]]) -> None:

@@ -87,8 +87,8 @@ def register_handlers() -> Mapping[str, type]:  # type: ignore[empty-body]  # a 
     Returns:
         The classes by name. Each is an attrs class, whose fields are the keys of its table, with
         `handle(self, event)` or `handle(self, event, delivery)`; a plain `def` is run in a worker thread.
-        Returning is success, raising is failure. Class variables `retries`, `retry_wait` and `concurrency`
-        set the class's own defaults of these common keys.
+        Returning is success, raising is failure. Class variables `retries`, `retry_wait`,
+        `give_up_after` and `concurrency` set the class's own defaults of these common keys.
 
     Raises:
         Exception: anything; the handlers of this hook are then not installed, and the reason is told where

@@ -4,6 +4,9 @@ A sink takes events in the order of the log. What it took is *open* until it is 
 wanted) or becomes *waiting* (failed, to be tried again) or *dead* (given up). The *cursor* is the last
 position up to which nothing is open: together with the waiting rows it is all that a restart needs, so
 marking a delivery done writes nothing of its own.
+
+What somebody asks to be handed over again is *taken up*: it waits too, but for a quiet moment and not for a
+time.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ class Ledger:
     _open: dict[int, None] = attrs.field(factory=dict, init=False)
     _waiting: dict[int, Waiting] = attrs.field(factory=dict, init=False)
     _due: list[tuple[float, int]] = attrs.field(factory=list, init=False)
+    _again: dict[int, None] = attrs.field(factory=dict, init=False)  # of what waits, what was asked for
+    _retried: set[int] = attrs.field(factory=set, init=False)  # of what waits, what is under way
+    _taken_up: dict[int, None] = attrs.field(factory=dict, init=False)
     _changed: dict[int, Waiting | None] = attrs.field(factory=dict, init=False)
     _saved_cursor: int = attrs.field(init=False)
 
@@ -40,8 +46,7 @@ class Ledger:
         """Go on from what the store remembers of `sink`."""
         ledger = cls(sink, state.cursor)
         for row in state.waiting:
-            ledger._waiting[row.seq] = row
-            heapq.heappush(ledger._due, (row.due, row.seq))
+            ledger._wait(row)
         return ledger
 
     @property
@@ -52,12 +57,17 @@ class Ledger:
     @property
     def open_count(self) -> int:
         """How many deliveries are under way."""
-        return len(self._open)
+        return len(self._open) + len(self._retried)
 
     @property
     def waiting_count(self) -> int:
-        """How many failed deliveries wait to be tried again."""
-        return len(self._waiting)
+        """How many deliveries failed or are tried again, and are not settled."""
+        return len(self._waiting) - len(self._again)
+
+    @property
+    def again_count(self) -> int:
+        """How many deliveries were taken up, and have not begun."""
+        return len(self._again)
 
     @property
     def next_due(self) -> float | None:
@@ -75,34 +85,54 @@ class Ledger:
         """Take one waiting delivery whose time has come; it stays a waiting row until it is settled."""
         self._drop_stale()
         if self._due and self._due[0][0] <= now:
-            return self._waiting[heapq.heappop(self._due)[1]]
+            return self._retry(heapq.heappop(self._due)[1])
+        return None
+
+    def take_up(self, row: Waiting) -> bool:
+        """Let a delivery that was asked for again wait; False if it is under way, and is to stay asked for.
+
+        Args:
+            row: due at once, and of an event up to the cursor.
+        """
+        assert row.seq <= self.cursor, "what the log has still to give is no repeat"
+        if row.seq in self._retried:
+            return False
+        if known := self._waiting.get(row.seq):
+            row = attrs.evolve(row, attempts=known.attempts, replayed=known.attempts)
+        self.postpone(row)
+        self._taken_up[row.seq] = None
+        return True
+
+    def take_again(self) -> Waiting | None:
+        """Take one delivery that was taken up; it stays a waiting row until it is settled."""
+        for seq in self._again:
+            return self._retry(seq)
         return None
 
     def settle(self, seq: int) -> None:
         """Close a delivery for good: it was made, or is not wanted."""
-        self._open.pop(seq, None)
-        if self._waiting.pop(seq, None) is not None:
+        if self._forget(seq):
             self._changed[seq] = None
 
     def postpone(self, row: Waiting) -> None:
         """Turn a delivery that failed into one that waits for `row.due`."""
-        self._open.pop(row.seq, None)
-        self._waiting[row.seq] = row
+        self._forget(row.seq)
+        self._wait(row)
         self._changed[row.seq] = row
-        heapq.heappush(self._due, (row.due, row.seq))
 
     def bury(self, row: Waiting) -> None:
         """Turn a delivery that failed for the last time into a dead letter."""
-        self._open.pop(row.seq, None)
-        self._waiting.pop(row.seq, None)
+        self._forget(row.seq)
         self._changed[row.seq] = row
 
     def rewind(self) -> None:
         """Take again all that is open: whoever had it will never settle it."""
         self.taken = self.cursor
         self._open.clear()
-        self._due = [(row.due, row.seq) for row in self._waiting.values()]
-        heapq.heapify(self._due)
+        self._retried.clear()
+        self._due.clear()
+        for row in self._waiting.values():
+            self._plan(row)
 
     def progress(self) -> Progress | None:
         """Give what is to be written to the store since the last call, or None."""
@@ -110,11 +140,13 @@ class Ledger:
         if not self._changed and cursor == self._saved_cursor:
             return None
         changed, self._changed, self._saved_cursor = self._changed, {}, cursor
+        taken_up, self._taken_up = self._taken_up, {}
         return Progress(
             sink=self.sink,
             cursor=cursor,
             waiting=[row for row in changed.values() if row is not None],
             settled=[seq for seq, row in changed.items() if row is None],
+            taken_up=tuple(taken_up),
         )
 
     def restore(self, progress: Progress) -> None:
@@ -123,7 +155,30 @@ class Ledger:
             self._changed.setdefault(row.seq, row)
         for seq in progress.settled:
             self._changed.setdefault(seq, None)
+        self._taken_up.update(dict.fromkeys(progress.taken_up))
         self._saved_cursor = -1
+
+    def _wait(self, row: Waiting) -> None:
+        self._waiting[row.seq] = row
+        self._plan(row)
+
+    def _plan(self, row: Waiting) -> None:
+        if row.replayed is not None and not row.due:
+            self._again[row.seq] = None
+        else:
+            heapq.heappush(self._due, (row.due, row.seq))
+
+    def _retry(self, seq: int) -> Waiting:
+        self._again.pop(seq, None)
+        self._retried.add(seq)
+        return self._waiting[seq]
+
+    def _forget(self, seq: int) -> bool:
+        """Drop a delivery; whether it was a waiting one."""
+        self._open.pop(seq, None)
+        self._again.pop(seq, None)
+        self._retried.discard(seq)
+        return self._waiting.pop(seq, None) is not None
 
     def _drop_stale(self) -> None:
         while self._due:

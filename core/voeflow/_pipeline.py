@@ -201,7 +201,9 @@ class _Reader:
         return FilterTable(name=table.name, plugin=table.plugin, instance=instance, keys=table.keys)
 
     def handler(self, table: _Table) -> HandlerTable | None:
-        when, keys = self.sink(table.where, table.keys, HandlerKeys, own_defaults(table.plugin.cls))
+        when, keys = self.sink(
+            table.where, table.keys, HandlerKeys, own_defaults(table.plugin.cls, table.keys)
+        )
         instance = self.instance(table, _HANDLER_KEYS)
         if instance is None or when is None or keys is None:
             return None
@@ -212,8 +214,9 @@ class _Reader:
             keys=table.keys,
             when=when,
             sources=_set(keys.sources),
-            retries=keys.retries,
+            retries=keys.retries_allowed,
             retry_wait=keys.retry_wait,
+            give_up_after=keys.give_up_after,
             concurrency=keys.concurrency,
         )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import attrs
 import structlog
@@ -16,10 +16,10 @@ from voeflow._feed import READ_AGAIN, Feed, reread
 from voeflow._ledger import Ledger
 from voeflow._node_api import Delivery, Ending
 from voeflow._observers import Observers
+from voeflow._policy import Policy
 from voeflow._quantities import show_seconds
 from voeflow._store import Store
 from voeflow._store_records import Progress, SinkState, Waiting
-from voeflow._when import When
 
 log = structlog.get_logger()
 
@@ -30,25 +30,8 @@ MAX_OPEN = 1024
 #: nothing new: whatever it writes to is down, and the store keeps its place.
 MAX_WAITING = 1000
 
-#: Waits between tries double up to this, in seconds.
-MAX_RETRY_WAIT = 3600.0
-
-
-@attrs.frozen
-class Policy:
-    """What a sink wants, and what becomes of its failures.
-
-    Attributes:
-        when: which events it wants.
-        sources: the transports whose events it wants, or None for all.
-        retries: how often a failed delivery is tried again before it is given up.
-        retry_wait: the first wait before that, in seconds; it doubles each time, with jitter.
-    """
-
-    when: When
-    sources: frozenset[str] | None
-    retries: int
-    retry_wait: float
+#: How many deliveries that were asked for again one sink holds in memory; the rest waits in the store.
+MAX_AGAIN = 256
 
 
 class Sink:
@@ -86,6 +69,8 @@ class Sink:
         self._filters = filters
         self._observers = observers
         self._generation = 0
+        self._draining = False
+        self._replaying = False
         self._unanswered: dict[int, int] = {}  # how often filters gave no answer, by position
         self._taking = trio.Lock()
 
@@ -100,13 +85,45 @@ class Sink:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do now; what waits to be tried again does not count."""
+        """Whether there is nothing to do now; what waits to be tried again, until it is, does not count."""
         return self._feed.empty and not self._ledger.open_count
 
     async def wait_idle(self) -> None:
         """Wait until there is nothing to do now."""
         while not self.idle:
             await self._feed.changed.park()
+
+    async def take_up(self) -> bool:
+        """Take up what somebody asked to be handed over again, as far as there is room.
+
+        To be called when what `progress` gave before is written: else it might be taken up twice.
+
+        Returns:
+            Whether there was any, so that there may be more.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        ledger = self._ledger
+        room = min(MAX_AGAIN - ledger.again_count, MAX_WAITING - ledger.waiting_count)
+        if room <= 0 or self._draining:
+            return self._replaying
+        # What is under way stays asked for; more is read by that, so that it is never all that is seen.
+        rows = await trio.to_thread.run_sync(
+            self._store.asked, self.name, ledger.cursor, room + ledger.open_count
+        )
+        for row in rows:
+            if ledger.again_count < MAX_AGAIN:
+                ledger.take_up(row)
+        if rows and not self._replaying:
+            log.info("handing events over again, as asked", sink=self.name)
+        self._replaying = bool(rows)
+        self._feed.changed.unpark_all()
+        return self._replaying
+
+    def drain(self) -> None:
+        """Begin nothing again that was asked for; it waits for the next start."""
+        self._draining = True
 
     def progress(self) -> Progress | None:
         """Give what is to be written to the store since the last call, or None."""
@@ -143,10 +160,10 @@ class Sink:
                 return deliveries
 
     async def _pull(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
-        """Wait for what is due again, or else for what is next in the log."""
+        """Wait for what is due again, or what is next in the log, or else what was asked for again."""
         while True:
-            if again := await self._pull_due(limit):
-                return again
+            if failed := await self._reread(partial(self._ledger.take_due, time.time()), limit):
+                return failed
             if self._ledger.open_count < MAX_OPEN and self._ledger.waiting_count < MAX_WAITING:
                 if envelopes := self._feed.pop(limit):
                     for envelope in envelopes:
@@ -155,38 +172,46 @@ class Sink:
                 if self._feed.behind:
                     await self._feed.read_on()
                     continue
+                if not self._draining and (again := await self._reread(self._ledger.take_again, limit)):
+                    return again
             due = self._ledger.next_due
             with trio.move_on_after(float("inf") if due is None else max(0.0, due - time.time())):
                 await self._feed.changed.park()
 
-    async def _pull_due(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
-        now = time.time()
+    async def _reread(
+        self, take: Callable[[], Waiting | None], limit: int
+    ) -> list[tuple[Envelope, Waiting | None]]:
+        """Read the events of waiting deliveries, as many as `take` gives and `limit` allows."""
         rows: dict[int, Waiting] = {}
-        while len(rows) < limit and (row := self._ledger.take_due(now)) is not None:
+        while len(rows) < limit and (row := take()) is not None:
             rows[row.seq] = row
         if not rows:
             return []
         try:
-            envelopes = await trio.to_thread.run_sync(self._reread, list(rows))
+            envelopes = await trio.to_thread.run_sync(self._read, list(rows))
         except StoreError as error:
             log.error("the store cannot be read", sink=self.name, reason=str(error))
-            for row in rows.values():
-                self._ledger.postpone(attrs.evolve(row, due=now + READ_AGAIN))
+            self._wait_again(rows.values(), due=time.time() + READ_AGAIN)
             return []
+        except trio.Cancelled:
+            self._wait_again(rows.values(), due=0.0)
+            raise
         for gone in rows.keys() - {envelope.seq for envelope in envelopes}:
             self._ledger.settle(gone)  # it has left the store, its retention over
+            self._feed.changed.unpark_all()
         return [(envelope, rows[envelope.seq]) for envelope in envelopes]
 
-    def _reread(self, seqs: Sequence[int]) -> list[Envelope]:
+    def _read(self, seqs: Sequence[int]) -> list[Envelope]:
         return [reread(stored) for stored in self._store.get(seqs)]
+
+    def _wait_again(self, rows: Iterable[Waiting], due: float) -> None:
+        for row in rows:
+            self._ledger.postpone(attrs.evolve(row, due=due))
+        self._feed.changed.unpark_all()
 
     def _put_back(self, pulled: Sequence[tuple[Envelope, Waiting | None]]) -> None:
         """Whoever waited for these was cancelled: the next who takes shall have them at once."""
-        for envelope, row in pulled:
-            if row is None:
-                row = Waiting(envelope.seq, attempts=0, due=0.0, reason="", dead=False)
-            self._ledger.postpone(attrs.evolve(row, due=0.0))
-        self._feed.changed.unpark_all()
+        self._wait_again([row or Waiting(envelope.seq) for envelope, row in pulled], due=0.0)
 
     async def _judge_into(
         self, wanted: list[Delivery | None], index: int, envelope: Envelope, row: Waiting | None
@@ -196,12 +221,13 @@ class Sink:
     async def _judge(self, envelope: Envelope, row: Waiting | None) -> Delivery | None:
         """Give the delivery that is to be made of an event, or None if the sink does not want it (now)."""
         generation = self._generation
-        tried = row.attempts if row is not None else 0
-        if not tried:  # what was tried before was wanted then
+        row = row or Waiting(envelope.seq)
+        # What was tried before was wanted then; what somebody asked for again is wanted.
+        if not row.attempts and row.replayed is None:
             try:
                 wanted = await self.wants(envelope)
             except FilterError as error:
-                self._unanswerable(envelope, error)
+                self._unanswerable(envelope, row, error)
                 return None
             if generation != self._generation:
                 return None
@@ -213,9 +239,9 @@ class Sink:
 
         def settle(delivery: Delivery, ending: Ending) -> None:
             if generation == self._generation:
-                self._settled(envelope, delivery.attempt, ending)
+                self._settled(envelope, row, ending)
 
-        return attrs.evolve(self.delivery_of(envelope), attempt=tried + 1, settle=settle)
+        return attrs.evolve(self.delivery_of(envelope), attempt=row.attempts + 1, settle=settle)
 
     def delivery_of(self, envelope: Envelope) -> Delivery:
         """Make a delivery of an event, one that settles nothing."""
@@ -234,15 +260,18 @@ class Sink:
             return False
         return await self._filters.hold(self.policy.when, envelope)
 
-    def _settled(self, envelope: Envelope, attempt: int, ending: Ending) -> None:
+    def _settled(self, envelope: Envelope, row: Waiting, ending: Ending) -> None:
         if ending is None:
             self._delivered(envelope)
         elif isinstance(ending, Later):
             log.info("delivery put off", sink=self.name, ivorn=envelope.event.ivorn, reason=str(ending))
             # At least 1, or the filters would be asked again whether they want what they wanted before.
-            self._postpone(envelope.seq, max(1, attempt - 1), ending.seconds, ending.reason)
+            attempts = max(1, row.attempts)
+            due = time.time() + ending.seconds
+            self._ledger.postpone(attrs.evolve(row, attempts=attempts, due=due, reason=ending.reason))
         else:
-            self._failed(envelope, attempt, ending, counted=True)
+            failed = attrs.evolve(row, attempts=row.attempts + 1, reason=ending)
+            self._failed(envelope, failed, failed.failures)
         self._feed.changed.unpark_all()
 
     def _delivered(self, envelope: Envelope) -> None:
@@ -250,29 +279,38 @@ class Sink:
         log.debug("delivered", sink=self.name, ivorn=envelope.event.ivorn)
         self._observers.tell("event_delivered", event=envelope.event, sink=self.name)
 
-    def _unanswerable(self, envelope: Envelope, error: FilterError) -> None:
+    def _unanswerable(self, envelope: Envelope, row: Waiting, error: FilterError) -> None:
         tries = self._unanswered[envelope.seq] = self._unanswered.get(envelope.seq, 0) + 1
-        self._failed(envelope, tries, str(error), counted=False)
-        if tries > self.policy.retries:
+        if self._failed(envelope, attrs.evolve(row, reason=str(error)), tries):
             del self._unanswered[envelope.seq]
 
-    def _failed(self, envelope: Envelope, tries: int, reason: str, *, counted: bool) -> None:
-        """Plan the next try, or give up; `counted` where the sink itself has tried, not only its filters."""
-        dead = tries > self.policy.retries
-        facts = {"sink": self.name, "ivorn": envelope.event.ivorn, "attempt": tries, "reason": reason}
-        attempts = tries if counted else 0
+    def _failed(self, envelope: Envelope, row: Waiting, tries: int) -> bool:
+        """Plan the next try, or give up; whether it is given up.
+
+        Args:
+            envelope: the event.
+            row: what waits or is given up, but for the time.
+            tries: how often the sink, or its filters, have failed.
+        """
+        now = time.time()
+        since = row.since if row.since is not None else now
+        dead = self.policy.gives_up(tries, since, now)
+        attempt = row.attempts or tries
+        facts = {"sink": self.name, "ivorn": envelope.event.ivorn, "attempt": attempt, "reason": row.reason}
         if dead:
             log.error("delivery given up", **facts)
-            self._ledger.bury(Waiting(envelope.seq, attempts, due=time.time(), reason=reason, dead=True))
+            self._ledger.bury(attrs.evolve(row, due=now, since=since, dead=True))
         else:
-            wait = min(self.policy.retry_wait * 2 ** (tries - 1), MAX_RETRY_WAIT) * random.uniform(0.8, 1.2)
+            wait = self.policy.wait(tries, since, now)
             log.warning("delivery failed", **facts, again_in=show_seconds(wait))
-            self._postpone(envelope.seq, attempts, wait, reason)
+            self._ledger.postpone(attrs.evolve(row, due=now + wait, since=since))
         self._feed.changed.unpark_all()
         self._observers.tell(
-            "delivery_failed", event=envelope.event, sink=self.name, reason=reason, attempt=tries, dead=dead
+            "delivery_failed",
+            event=envelope.event,
+            sink=self.name,
+            reason=row.reason,
+            attempt=attempt,
+            dead=dead,
         )
-
-    def _postpone(self, seq: int, attempts: int, wait: float, reason: str) -> None:
-        """Let a delivery be made in `wait` seconds."""
-        self._ledger.postpone(Waiting(seq, attempts, due=time.time() + wait, reason=reason, dead=False))
+        return dead

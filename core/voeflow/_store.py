@@ -1,7 +1,8 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
-Five modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_prune` (letting go),
-`_store_select` (looking into it) and `_store_format` (its tables). All methods block; the node calls them
+Six modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_prune` (letting go),
+`_store_select` (looking into it), `_store_asked` (what is to be handed over again) and `_store_format` (its
+tables). All methods block; the node calls them
 from worker threads.
 """
 
@@ -214,7 +215,7 @@ class Store(StoreReader):
                     [
                         Waiting(*row)
                         for row in writer.execute(
-                            """SELECT seq, attempts, due, reason FROM deliveries
+                            """SELECT seq, attempts, due, reason, dead, since, replayed FROM deliveries
                             WHERE sink = ? AND NOT dead ORDER BY seq""",
                             (sink,),
                         )
@@ -272,12 +273,18 @@ class Store(StoreReader):
                 "UPDATE sinks SET cursor = ? WHERE id = ? AND cursor < ?", (each.cursor, sink, each.cursor)
             )
             writer.executemany(
-                """INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, ?, ?, ?
+                """INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, ?, ?, ?, ?, ?
                 WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
-                [(sink, w.seq, w.attempts, w.due, w.reason, w.dead, w.seq) for w in each.waiting],
+                [
+                    (sink, w.seq, w.attempts, w.due, w.reason, w.dead, w.since, w.replayed, w.seq)
+                    for w in each.waiting
+                ],
             )
             writer.executemany(
                 "DELETE FROM deliveries WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.settled]
+            )
+            writer.executemany(
+                "DELETE FROM asked WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.taken_up]
             )
         writer.executemany(
             """INSERT OR REPLACE INTO verdicts SELECT ?, ?, ?, ?

@@ -1,8 +1,9 @@
 """The store's format: its tables, its version, and how an older one is brought up to date.
 
 An append-only log of events, and for each sink a cursor into it: every event up to the cursor has been
-delivered to the sink, is not wanted by it, or has a row in `deliveries`, which holds only what failed. So a
-delivery that succeeds, as nearly all do, writes no row of its own.
+delivered to the sink, is not wanted by it, or has a row in `deliveries`, which holds only what failed or is
+handed over again. So a delivery that succeeds, as nearly all do, writes no row of its own. What somebody asks
+to be handed over again waits in `asked`, which any process may add to, until the node takes it up.
 """
 
 from __future__ import annotations
@@ -61,12 +62,17 @@ _FORMAT_1 = (
         due REAL NOT NULL,
         reason TEXT NOT NULL,
         dead INTEGER NOT NULL,
+        since REAL,
+        replayed INTEGER,
         PRIMARY KEY(sink, seq)
     ) WITHOUT ROWID""",
     "CREATE INDEX deliveries_by_event ON deliveries(seq)",
-    # Events that a sink in use has still to try again.
+    "CREATE TABLE asked(sink INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(sink, seq)) WITHOUT ROWID",
+    "CREATE INDEX asked_by_event ON asked(seq)",
+    # Events that a sink in use has still to try again, or to be handed again.
     """CREATE VIEW owed AS SELECT seq FROM deliveries JOIN sinks ON sinks.id = deliveries.sink
-    WHERE NOT dead AND active""",
+    WHERE NOT dead AND active
+    UNION ALL SELECT seq FROM asked JOIN sinks ON sinks.id = asked.sink WHERE active""",
     """CREATE TABLE verdicts(
         seq INTEGER NOT NULL,
         filter TEXT NOT NULL,
@@ -169,6 +175,11 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def connect_to_add(path: Path) -> sqlite3.Connection:
+    """Open a connection of a process that is not the node, for a few short writes beside it."""
+    return _connect(path, "rw")
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

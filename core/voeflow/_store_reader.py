@@ -11,8 +11,9 @@ from typing import Any, Self
 import attrs
 
 from voeflow._errors import StoreError
+from voeflow._store_asked import anything_asked, asked_for
 from voeflow._store_format import STEPS, connect_to_read, explained, format_of
-from voeflow._store_records import StoredEvent
+from voeflow._store_records import StoredEvent, Waiting
 
 #: The columns of a `StoredEvent`, in the order of its fields.
 COLUMNS = "digest, raw, ivorn, role, version, author, date, received, source, valid, seq"
@@ -130,6 +131,32 @@ class StoreReader:
         """Give what a source has noted, by the names it gave."""
         with self._reading, explained(self.path, "read"):
             return dict(self._reader.execute("SELECT name, value FROM bookmarks WHERE source = ?", (source,)))
+
+    def anything_asked(self) -> bool:
+        """Whether anything waits to be handed over again, to whatever sink.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._reading, explained(self.path, "read"):
+            return anything_asked(self._reader)
+
+    def asked(self, sink: str, up_to: int, limit: int) -> list[Waiting]:
+        """Give what somebody asked to be handed to a sink again, oldest first.
+
+        Args:
+            sink: its name.
+            up_to: leave out what is beyond this position in the log.
+            limit: how many to give at most.
+
+        Returns:
+            The rows that are to wait; they stay asked for until progress says that they are `taken_up`.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._reading, explained(self.path, "read"):
+            return asked_for(self._reader, sink, up_to, limit)
 
 
 def last_seq(connection: sqlite3.Connection) -> int:

@@ -76,21 +76,32 @@ class Refusal:
 
 @attrs.frozen
 class Waiting:
-    """A delivery that failed: it is to be tried again, or is a dead letter.
+    """A delivery that failed, or was asked for again: it is to be tried (again), or is a dead letter.
 
     Attributes:
         seq: the event's position in the log.
         attempts: how many have failed.
-        due: when to try again; for a dead letter, when it was given up; in seconds since 1970, UTC.
+        due: when to try again, 0 for as soon as may be; for a dead letter, when it was given up; in seconds
+            since 1970, UTC.
         reason: why the last attempt failed.
         dead: whether it has been given up.
+        since: when the first attempt that counts failed, in seconds since 1970, UTC; None before that.
+        replayed: of a delivery that somebody asked for again, how many attempts had failed by then, which
+            count no more; else None.
     """
 
     seq: int
-    attempts: int
-    due: float
-    reason: str
-    dead: bool = False
+    attempts: int = 0
+    due: float = 0.0
+    reason: str = ""
+    dead: bool = attrs.field(default=False, converter=bool)
+    since: float | None = None
+    replayed: int | None = None
+
+    @property
+    def failures(self) -> int:
+        """How many attempts have failed that count."""
+        return self.attempts - (self.replayed or 0)
 
 
 @attrs.frozen
@@ -103,12 +114,14 @@ class Progress:
             that is behind the store's own leaves that as it is.
         waiting: deliveries that failed since then; each replaces what the store has of it.
         settled: positions of waiting deliveries that are made at last.
+        taken_up: positions that were asked for again and are now among what waits.
     """
 
     sink: str
     cursor: int
     waiting: Sequence[Waiting] = ()
     settled: Sequence[int] = ()
+    taken_up: Sequence[int] = ()
 
 
 @attrs.frozen

@@ -73,9 +73,10 @@ class DeliveryState:
     Attributes:
         sink: the sink's name.
         state: `done` (it was delivered, or the sink does not want it), `waiting` (it failed and is to be
-            tried again), `dead` (it was given up), or `to come`.
+            tried again, or is to be handed over again), `dead` (it was given up), or `to come`.
         attempts: how many failed, where it waits or is dead.
-        due: when it is tried again, or when it was given up, in seconds since 1970, UTC; else None.
+        due: when it is tried again, or when it was given up, in seconds since 1970, UTC; else None, also
+            where that is as soon as may be.
         reason: why the last attempt failed, or empty.
     """
 
@@ -99,8 +100,23 @@ def select(store: StoreReader, selection: Selection) -> Iterator[StoredEvent]:
         yield stored_event(row)
 
 
+def select_seqs(store: StoreReader, selection: Selection) -> Iterator[int]:
+    """Give the positions in the log of the selected events, newest first, without reading their packets.
+
+    Raises:
+        StoreError: on iteration: the store cannot be read.
+    """
+    condition, values = _facts(selection, "events")
+    statement = f"""SELECT seq FROM events
+        WHERE seq < ? AND {condition} ORDER BY seq DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
+    for row in _pages(store, statement, values, key=(0,), limit=selection.limit):
+        yield row[0]
+
+
 def select_dead(store: StoreReader, selection: Selection) -> Iterator[DeadLetter]:
     """Give the dead letters of the selected events, newest event first.
+
+    One that somebody has asked to be handed over again is none any more.
 
     Raises:
         StoreError: on iteration: the store cannot be read.
@@ -111,7 +127,8 @@ def select_dead(store: StoreReader, selection: Selection) -> Iterator[DeadLetter
         values.append(selection.sink)
     statement = f"""SELECT {COLUMNS}, sink, name, attempts, due, reason
         FROM deliveries JOIN events USING (seq) JOIN packets USING (seq) JOIN sinks ON sinks.id = sink
-        WHERE dead AND (deliveries.seq, sink) < (?, ?) AND {condition}
+        WHERE dead AND (deliveries.seq, sink) < (?, ?) AND {condition} AND NOT EXISTS (
+            SELECT 1 FROM asked WHERE asked.sink = deliveries.sink AND asked.seq = deliveries.seq)
         ORDER BY deliveries.seq DESC, sink DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
     for row in _pages(store, statement, values, key=(10, 11), limit=selection.limit):
         yield DeadLetter(stored_event(row[:11]), *row[12:])
@@ -160,10 +177,11 @@ def deliveries_of(store: StoreReader, seq: int) -> list[DeliveryState]:
     """
     with explained(store.path, "read"), closing(store.connect()) as connection:
         rows = connection.execute(
-            """SELECT name, cursor, attempts, due, reason, dead FROM sinks
-            LEFT JOIN deliveries ON deliveries.sink = sinks.id AND deliveries.seq = ?
-            WHERE active AND (first <= ? OR dead IS NOT NULL) ORDER BY name""",
-            (seq, seq),
+            """SELECT name, cursor, attempts, due, reason, dead, asked.seq FROM sinks
+            LEFT JOIN deliveries ON deliveries.sink = sinks.id AND deliveries.seq = ?1
+            LEFT JOIN asked ON asked.sink = sinks.id AND asked.seq = ?1
+            WHERE active AND (first <= ?1 OR dead IS NOT NULL OR asked.seq IS NOT NULL) ORDER BY name""",
+            (seq,),
         ).fetchall()
     return [_delivery_state(seq, *row) for row in rows]
 
@@ -182,10 +200,19 @@ def verdicts_of(store: StoreReader, seq: int) -> list[StoredVerdict]:
 
 
 def _delivery_state(
-    seq: int, sink: str, cursor: int, attempts: int, due: float, reason: str, dead: int | None
+    seq: int,
+    sink: str,
+    cursor: int,
+    attempts: int | None,
+    due: float | None,
+    reason: str | None,
+    dead: int | None,
+    asked: int | None,
 ) -> DeliveryState:
+    if asked is not None:
+        return DeliveryState(sink, "waiting", attempts or 0, None, reason or "")
     if dead is not None:
-        return DeliveryState(sink, "dead" if dead else "waiting", attempts, due, reason)
+        return DeliveryState(sink, "dead" if dead else "waiting", attempts or 0, due or None, reason or "")
     return DeliveryState(sink, "done" if seq <= cursor else "to come")
 
 

@@ -114,8 +114,9 @@ class HandlerTable:
         keys: the table's keys but for `plugin`, references to the environment resolved.
         when: which events go to it.
         sources: the transports whose events go to it; None for all of them.
-        retries: how often a failed delivery is tried again; zero for never.
+        retries: how often a failed delivery is tried again; zero for never, None for no limit in number.
         retry_wait: how long before the first of these, in seconds; the later waits grow.
+        give_up_after: how long after its first failure a delivery is given up, in seconds; None for no limit.
         concurrency: how many events it may handle at once.
     """
 
@@ -125,8 +126,9 @@ class HandlerTable:
     keys: Mapping[str, Any] = attrs.field(repr=False)
     when: When
     sources: frozenset[str] | None
-    retries: int
+    retries: int | None
     retry_wait: Seconds
+    give_up_after: Seconds | None
     concurrency: int
 
 

@@ -11,13 +11,14 @@ import structlog
 import trio
 
 from voeflow._answers import Envelope, Filters
-from voeflow._bookkeeping import save_progress
+from voeflow._bookkeeping import Replays, save_progress
 from voeflow._bookmarks import Bookmarks
 from voeflow._errors import StartError
 from voeflow._intake import Intake
 from voeflow._observers import Observers
 from voeflow._parts import Part
-from voeflow._sink import Policy, Sink
+from voeflow._policy import Policy
+from voeflow._sink import Sink
 from voeflow._store import Store
 from voeflow._supervisor import run_transport
 from voeflow._tables import FilterTable, HandlerTable, Pipeline, TransportTable
@@ -55,6 +56,7 @@ class Works:
         self.opened = trio.Event()
         self._store = store
         self._bookmarks = Bookmarks(store)
+        self._replays = Replays(store)
         self._observers = observers
         self._nursery = nursery
         self._parts: dict[str, Part] = {}
@@ -74,8 +76,14 @@ class Works:
             await self._start(table, self.pipeline)
 
     async def save(self) -> bool:
-        """Write what sinks have done and how far sources have come to the store; False if that failed."""
+        """Write what sinks have done and how far sources have come to the store; see what to do again.
+
+        Returns:
+            Whether it could be written.
+        """
         saved = await save_progress(self._store, list(self.sinks.values()), self.filters)
+        if saved:
+            await self._replays.take_up(list(self.sinks.values()))
         return await self._bookmarks.save() and saved
 
     async def stop_sources(self) -> None:
@@ -85,7 +93,9 @@ class Works:
                 await part.end()
 
     async def wait_idle(self) -> None:
-        """Wait until every sink has done what it can do now."""
+        """Wait until every sink has done what it can do now; replays wait for the next start."""
+        for sink in self.sinks.values():
+            sink.drain()
         while busy := self.busy:
             await busy[0].wait_idle()
 
@@ -232,7 +242,7 @@ class Works:
 def policy_of(table: HandlerTable | TransportTable) -> Policy:
     """Give what a table says of the events it wants and of its failures."""
     if isinstance(table, HandlerTable):
-        return Policy(table.when, table.sources, table.retries, table.retry_wait)
+        return Policy(table.when, table.sources, table.retries, table.retry_wait, table.give_up_after)
     return Policy(table.when, table.sources, TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT)
 
 

@@ -127,6 +127,80 @@ def test_events_are_taken_in_order() -> None:
         ledger.take(5)
 
 
+def asked(seq: int, attempts: int = 0) -> Waiting:
+    return Waiting(seq, attempts, replayed=attempts)
+
+
+def at(cursor: int) -> Ledger:
+    """Give a ledger that is done with all up to `cursor`."""
+    return Ledger("s", cursor)
+
+
+def test_what_is_taken_up_waits_for_a_quiet_moment_in_the_order_it_came() -> None:
+    ledger = at(9)
+    assert ledger.take_up(asked(3))
+    assert ledger.take_up(asked(7))
+
+    assert (ledger.again_count, ledger.waiting_count, ledger.next_due) == (2, 0, None)
+    assert ledger.take_due(1e9) is None
+    assert ledger.take_again() == asked(3)
+    assert ledger.take_again() == asked(7)
+    assert ledger.take_again() is None
+    assert (ledger.again_count, ledger.waiting_count, ledger.open_count) == (0, 2, 2)
+
+
+def test_what_is_taken_up_is_written_with_what_it_was_taken_from() -> None:
+    ledger = at(9)
+    ledger.take_up(asked(3))
+
+    progress = ledger.progress()
+    assert progress == Progress("s", 9, [asked(3)], [], taken_up=(3,))
+    assert ledger.progress() is None
+    ledger.restore(progress)
+    assert ledger.progress() == progress
+
+
+def test_what_is_taken_up_and_done_before_it_was_written_is_asked_for_no_more() -> None:
+    ledger = at(9)
+    ledger.take_up(asked(3))
+    ledger.take_again()
+    ledger.settle(3)
+
+    assert ledger.progress() == Progress("s", 9, [], [3], taken_up=(3,))
+    assert ledger.open_count == 0
+
+
+def test_a_retry_that_is_asked_for_is_made_at_once_and_its_failures_count_no_more() -> None:
+    ledger = at(9)
+    ledger.postpone(waiting(3, due=1000, attempts=4))
+    ledger.take_up(asked(3))
+
+    assert ledger.next_due is None
+    row = ledger.take_again()
+    assert row is not None
+    assert (row.attempts, row.failures) == (4, 0)
+
+
+def test_what_is_under_way_stays_asked_for() -> None:
+    ledger = at(9)
+    ledger.postpone(waiting(3))
+    ledger.take_due(5)
+
+    assert not ledger.take_up(asked(3))
+    ledger.settle(3)
+    assert ledger.take_up(asked(3))
+
+
+def test_what_was_taken_up_is_so_after_a_restart_and_a_rewind() -> None:
+    ledger = Ledger.resume("s", SinkState(9, [asked(3), waiting(4, due=5)]))
+    assert (ledger.again_count, ledger.waiting_count) == (1, 1)
+
+    assert ledger.take_again() == asked(3)
+    ledger.rewind()
+    assert ledger.take_again() == asked(3)
+    assert ledger.take_due(5) == waiting(4, due=5)
+
+
 class Restarts(RuleBasedStateMachine):
     """A sink that dies at any moment has, after the restart, every event that it was not done with."""
 
@@ -139,6 +213,9 @@ class Restarts(RuleBasedStateMachine):
         self.given = 0
         self.done: set[int] = set()  # settled or dead
         self.now = 0.0
+        self.asked: set[int] = set()  # of the store
+        self.owed: set[int] = set()  # asked for, and not delivered since
+        self.taken_up: set[int] = set()  # of these, what the sink knows of
 
     @rule(target=opened)
     def take(self) -> int:
@@ -150,6 +227,7 @@ class Restarts(RuleBasedStateMachine):
     def settle(self, seq: int) -> None:
         self.ledger.settle(seq)
         self.done.add(seq)
+        self.close(seq)
 
     @rule(seq=consumes(opened), wait=st.floats(0, 10))
     def postpone(self, seq: int, wait: float) -> None:
@@ -159,6 +237,31 @@ class Restarts(RuleBasedStateMachine):
     def bury(self, seq: int) -> None:
         self.ledger.bury(attrs.evolve(waiting(seq), dead=True))
         self.done.add(seq)
+        self.close(seq)
+
+    def close(self, seq: int) -> None:
+        if seq in self.taken_up:
+            self.taken_up.remove(seq)
+            self.owed.discard(seq)
+
+    @rule(data=st.data())
+    def ask(self, data: st.DataObject) -> None:
+        if self.given:
+            seq = data.draw(st.integers(1, self.given))
+            self.asked.add(seq)
+            self.owed.add(seq)
+
+    @rule(number=st.integers(1, 3))
+    def take_up(self, number: int) -> None:
+        self.save()
+        for seq in sorted(seq for seq in self.asked if seq <= self.ledger.cursor)[:number]:
+            if self.ledger.take_up(asked(seq)):
+                self.taken_up.add(seq)
+
+    @rule(target=opened)
+    def hand_again(self) -> object:
+        row = self.ledger.take_again()
+        return row.seq if row is not None else multiple()
 
     @rule(target=opened, passed=st.floats(0, 10))
     def retry(self, passed: float) -> object:
@@ -178,6 +281,7 @@ class Restarts(RuleBasedStateMachine):
                 if not row.dead:
                     rows[row.seq] = row
             self.saved = SinkState(progress.cursor, list(rows.values()))
+            self.asked -= set(progress.taken_up)
 
     @rule()
     def fail_to_save(self) -> None:
@@ -190,6 +294,7 @@ class Restarts(RuleBasedStateMachine):
         to_come = set(range(self.saved.cursor + 1, self.given + 1))
         remembered = to_come | {row.seq for row in self.saved.waiting}
         assert set(range(1, self.given + 1)) - self.done <= remembered
+        assert self.owed <= self.asked | {row.seq for row in self.saved.waiting}
 
 
 TestRestarts = Restarts.TestCase

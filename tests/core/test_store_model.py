@@ -7,12 +7,15 @@ import tempfile
 from pathlib import Path
 
 import attrs
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from support.stored import new_event
+from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, SinkState, Store, Waiting
+from voeflow._store_asked import ask_again
 
 SINKS = ("mail", "save", "spawn")
 
@@ -21,6 +24,7 @@ SINKS = ("mail", "save", "spawn")
 class ModelSink:
     cursor: int
     waiting: dict[int, Waiting] = attrs.field(factory=dict)
+    asked: set[int] = attrs.field(factory=set)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -61,14 +65,48 @@ class StoreMachine(RuleBasedStateMachine):
             sink = self.sinks[name]
             cursor = data.draw(st.integers(sink.cursor, self.last))
             failed = data.draw(st.lists(st.integers(1, cursor), max_size=3, unique=True)) if cursor else []
-            waiting = [Waiting(n, 1, 2000.0, "refused", dead=data.draw(st.booleans())) for n in failed]
+            waiting = [
+                Waiting(
+                    n,
+                    1,
+                    2000.0,
+                    "refused",
+                    dead=data.draw(st.booleans()),
+                    since=data.draw(st.none() | st.floats(0, 3000)),
+                    replayed=data.draw(st.none() | st.integers(0, 1)),
+                )
+                for n in failed
+            ]
             settled = [n for n in sink.waiting if n not in failed and data.draw(st.booleans())]
-            reports.append(Progress(name, cursor, waiting, settled))
+            taken_up = [n for n in sink.asked if data.draw(st.booleans())]
+            reports.append(Progress(name, cursor, waiting, settled, taken_up))
+            sink.asked -= set(taken_up)
             sink.cursor = cursor
             sink.waiting.update((row.seq, row) for row in waiting if row.seq in self.events)
             for n in settled:
                 del sink.waiting[n]
         self.store.save_progress(reports)
+
+    @rule(name=st.sampled_from(SINKS), seqs=st.lists(st.integers(1, 40), max_size=5))
+    def ask(self, name: str, seqs: list[int]) -> None:
+        if name not in self.sinks:
+            with pytest.raises(StoreError, match="knows no sink"):
+                ask_again(self.path, name, seqs)
+        else:
+            kept = [seq for seq in seqs if seq in self.events]
+            assert ask_again(self.path, name, seqs) == len(kept)
+            self.sinks[name].asked.update(kept)
+
+    @rule(name=st.sampled_from(SINKS), up_to=st.integers(0, 40), limit=st.integers(1, 5))
+    def look(self, name: str, up_to: int, limit: int) -> None:
+        sink = self.sinks.get(name, ModelSink(0))
+        seqs = sorted(seq for seq in sink.asked if seq <= up_to)[:limit]
+        attempts = [sink.waiting[seq].attempts if seq in sink.waiting else 0 for seq in seqs]
+        found = self.store.asked(name, up_to, limit)
+        assert [(row.seq, row.attempts, row.replayed) for row in found] == list(
+            zip(seqs, attempts, attempts, strict=True)
+        )
+        assert self.store.anything_asked() == any(sink.asked for sink in self.sinks.values())
 
     @rule(age=st.integers(0, 10), limit=st.integers(1, 5))
     def prune(self, age: int, limit: int) -> None:
@@ -85,6 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
             del self.events[seq]
             for sink in self.sinks.values():
                 sink.waiting.pop(seq, None)
+                sink.asked.discard(seq)
 
     @rule(names=st.sets(st.sampled_from(SINKS)), reopened=st.booleans())
     def open_sinks(self, names: set[str], reopened: bool) -> None:
@@ -109,7 +148,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def owed(self, seq: int) -> bool:
         return any(
-            seq > sink.cursor or (seq in sink.waiting and not sink.waiting[seq].dead)
+            seq > sink.cursor or (seq in sink.waiting and not sink.waiting[seq].dead) or seq in sink.asked
             for sink in (self.sinks[name] for name in self.active)
         )
 

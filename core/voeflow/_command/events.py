@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from voeflow._answers import Envelope, Filters
+from voeflow._command import events_export, events_replay
 from voeflow._command._facts import brief, show_time, whole
 from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
-from voeflow._errors import FilterError, StoreError
+from voeflow._command.events_selection import NOTHING, Chosen, condition, open_store, selection_options
+from voeflow._errors import StoreError
 from voeflow._feed import reread
-from voeflow._quantities import parse_seconds
-from voeflow._routing import read_when
 from voeflow._store_reader import StoreReader
 from voeflow._store_records import StoredEvent
 from voeflow._store_select import (
     DeadLetter,
-    Selection,
     deliveries_of,
     find,
     select,
@@ -32,79 +29,39 @@ from voeflow._store_select import (
     select_refused,
     verdicts_of,
 )
-from voeflow._tables import Pipeline
 from voeflow._text import printable
-
-#: The exit status when nothing was found.
-NOTHING = 1
-
-
-def _read_moment(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
-    """Read a time in UTC, or how long ago, as seconds since 1970."""
-    if text is None:
-        return None
-    try:
-        ago = parse_seconds(text.removesuffix("ago").strip())
-    except ValueError:
-        pass
-    else:
-        return (datetime.now(UTC) - timedelta(seconds=ago)).timestamp()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f'expected a time such as "2026-11-24T01:30" (UTC) or "2 hours", got "{text}"', param=option
-        ) from None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @click.group("events")
 def command() -> None:
-    """Look into a pipeline's event store: also while its node runs, which does not notice."""
+    """Look into a pipeline's event store, also while its node runs; copy events out, hand them over again."""
+
+
+command.add_command(events_export.command)
+command.add_command(events_replay.command)
 
 
 @command.command("list")
 @pipeline_argument
-@click.option("--role", help="Only events of this role.")
-@click.option("--author", help="Only events of this AuthorIVORN; * stands for anything.")
-@click.option("--ivorn", help="Only events of this IVORN; * stands for anything.")
-@click.option(
-    "--since", callback=_read_moment, help="Only those received since then: a time in UTC, or how long ago."
-)
-@click.option("--until", callback=_read_moment, help="Only those received before then.")
-@click.option("--where", help="Only events for which this holds, over the pipeline's filters, as `when`.")
-@click.option("--dead", is_flag=True, help="Deliveries that were given up, with their sinks and reasons.")
+@selection_options
 @click.option("--refused", is_flag=True, help="Packets that were refused, with the reasons.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most this many, the newest.")
 @click.option(
     "--format", "format_", type=click.Choice(["table", "json", "ivorn"]), default="table", show_default=True
 )
-def list_events(
-    pipeline: Path,
-    role: str | None,
-    author: str | None,
-    ivorn: str | None,
-    since: float | None,
-    until: float | None,
-    where: str | None,
-    dead: bool,
-    refused: bool,
-    limit: int | None,
-    format_: str,
-) -> None:
+def list_events(pipeline: Path, chosen: Chosen, refused: bool, format_: str) -> None:
     """List the events in the store of PIPELINE, newest first.
 
     `--format json` prints one JSON object a line. Exit status: 0; 1 if there are none; 2 if the pipeline, or
     what was asked, is wrong.
     """
     loaded, _ = read_or_exit(pipeline)
-    holds = _condition(loaded, where)
-    if refused and (dead or where or role or author):
+    holds = condition(loaded, chosen.where)
+    selection = chosen.selection
+    if refused and (chosen.dead or chosen.where or selection.role or selection.author):
         fail(
             "--refused goes with --ivorn, --since, --until and --limit only: a refused packet has no more.", 2
         )
-    selection = Selection(role=role, author=author, ivorn=ivorn, since=since, until=until)
-    store = _open(loaded)
+    store = open_store(loaded)
     try:
         if refused:
             rows: Iterable[dict[str, Any]] = (
@@ -117,11 +74,11 @@ def list_events(
                 }
                 for r in select_refused(store, selection)
             )
-        elif dead:
+        elif chosen.dead:
             rows = (_dead_row(d, format_) for d in select_dead(store, selection) if holds(d.event))
         else:
             rows = (_event_row(e, format_) for e in select(store, selection) if holds(e))
-        found = _print(islice(rows, limit), format_)
+        found = _print(islice(rows, chosen.limit), format_)
     except StoreError as error:
         fail(str(error), BAD_PIPELINE)
     finally:
@@ -141,7 +98,7 @@ def show_event(pipeline: Path, ivorn: str, raw: bool, format_: str) -> None:
     status: 0; 1 if there is none; 2 if the pipeline is wrong.
     """
     loaded, _ = read_or_exit(pipeline)
-    store = _open(loaded)
+    store = open_store(loaded)
     try:
         found = find(store, ivorn)
         if not found:
@@ -161,34 +118,6 @@ def show_event(pipeline: Path, ivorn: str, raw: bool, format_: str) -> None:
         fail(str(error), BAD_PIPELINE)
     finally:
         store.close()
-
-
-def _open(pipeline: Pipeline) -> StoreReader:
-    try:
-        return StoreReader.open(pipeline.node.store)
-    except StoreError as error:
-        fail(str(error), NOTHING)
-
-
-def _condition(pipeline: Pipeline, where: str | None) -> Callable[[StoredEvent], bool]:
-    """Give what `--where` asks, as a function of an event."""
-    if where is None:
-        return lambda _: True
-    when, mistakes = read_when("--where", where, pipeline.filters)
-    if when is None:
-        fail(str(mistakes[0]).replace("--where.when", "--where"), BAD_PIPELINE)
-    filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
-
-    def holds(stored: StoredEvent) -> bool:
-        import trio
-
-        try:
-            return trio.run(filters.hold, when, Envelope(stored.seq, reread(stored).event))
-        except FilterError as error:
-            click.echo(f"{printable(stored.ivorn)}: left out: {error}", err=True)
-            return False
-
-    return holds
 
 
 def _event_row(stored: StoredEvent, format_: str) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""`voeflow events replay`: hands events to a sink again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
+from voeflow._command._progress import progress
+from voeflow._command.events_selection import (
+    NOTHING,
+    Chosen,
+    choose,
+    open_store,
+    selection_options,
+)
+from voeflow._errors import StoreError
+from voeflow._names import nearest
+from voeflow._store_asked import ask_again
+from voeflow._tables import Pipeline
+
+
+@click.command("replay")
+@pipeline_argument
+@click.option("--to", "sink", required=True, metavar="SINK", help="The handler or transport that gets them.")
+@selection_options
+def command(pipeline: Path, sink: str, chosen: Chosen) -> None:
+    """Hand events in the store of PIPELINE to a sink again, whether it wants them or not.
+
+    A node that runs begins within a second or two, oldest first, and lets new events go before; one that does
+    not run begins when it starts. SINK is a table's name; its `when` and `sources` are not asked, and with
+    --dead its own dead letters are meant. Exit status: 0; 1 if there are none, or the store cannot be
+    written; 2 if the pipeline, or what was asked, is wrong.
+    """
+    loaded, _ = read_or_exit(pipeline)
+    _check_sink(loaded, sink)
+    store = open_store(loaded)
+    try:
+        seqs = choose(loaded, store, chosen, sink)
+        with progress("asking", len(seqs)) as tell:
+            number = ask_again(store.path, sink, seqs, tell) if seqs else 0
+    except StoreError as error:
+        fail(str(error), NOTHING)
+    finally:
+        store.close()
+    if not number:
+        letters = f"dead letters of {sink}" if chosen.dead else "events"
+        fail(f"there are no such {letters} in {loaded.node.store}; nothing is handed over again.", NOTHING)
+    click.echo(f"{number} event{'s' if number > 1 else ''} will be handed to {sink} again")
+
+
+def _check_sink(pipeline: Pipeline, sink: str) -> None:
+    """Exit if the pipeline has no such sink."""
+    carriers = [table.name for table in pipeline.transports.values() if table.is_sink]
+    sinks = [*pipeline.handlers, *carriers]
+    if sink in sinks:
+        return
+    if sink in pipeline.transports:
+        fail(f"--to {sink}: this transport brings events in, and nothing goes out to it", BAD_PIPELINE)
+    fail(f"--to {sink}: {pipeline.path} has no such sink; {nearest(sink, sinks, 'sinks')}", BAD_PIPELINE)
