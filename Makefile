@@ -2,7 +2,8 @@
 # make test   the whole test suite, against the real peers too
 # make lint   formatting, lints, types and the walls between packages
 # make docs   the documentation, into docs/_build/html
-# make bench  voeflow beside Comet, in one run
+# make faults kill, starve and flood a real node for a few minutes; make soak for ten
+# make bench  voeflow beside Comet, in one run; make bench-quick in under a minute
 #
 # Each sets up what it needs: Python 3.11 or newer and make are enough.
 
@@ -12,7 +13,7 @@ PEERS := .venv-peers
 CTA := .venv-cta
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs bench peers clean
+.PHONY: run test lint docs faults soak bench bench-quick peers clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -77,6 +78,15 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
+
+faults: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+soak: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m faults --soak $(ARGS)
+
+bench-quick: $(VENV)/.run $(PEERS)/.installed
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 bench: $(VENV)/.run $(PEERS)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
