@@ -16,6 +16,7 @@ from voeflow._store_records import StoredVerdict
 from voeflow._tables import FilterTable
 from voeflow._text import printable
 from voeflow._verdict import Verdict
+from voeflow._watchdog import at_work
 from voeflow._when import When
 
 log = structlog.get_logger()
@@ -127,7 +128,8 @@ class Filters:
         try:
             with trio.fail_after(self._timeout):
                 if inspect.iscoroutinefunction(matches):
-                    result = await matches(envelope.event)
+                    with at_work(f"filters.{table.name}"):
+                        result = await matches(envelope.event)
                 else:
                     result = await trio.to_thread.run_sync(
                         matches,
@@ -151,7 +153,8 @@ def _limiter() -> trio.CapacityLimiter:
 
 def _ask_inline(table: FilterTable, event: Event) -> Verdict | FilterError:
     try:
-        return _verdict(table, table.instance.matches(event))
+        with at_work(f"filters.{table.name}"):
+            return _verdict(table, table.instance.matches(event))
     except BaseException as error:  # noqa: BLE001 - `_raised` passes on what is no fault
         return _raised(table, error)
 

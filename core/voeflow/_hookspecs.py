@@ -164,8 +164,8 @@ def event_duplicate(event: Event) -> None:
 def event_delivered(event: Event, sink: str) -> None:
     """See an event that a sink is done with.
 
-    Called on the event loop, after the store has noted it. After a crash an event may be delivered, and
-    seen here, again.
+    Called on the event loop; the store notes it a moment later. After a crash in between an event may be
+    delivered, and seen here, again.
 
     Args:
         event: the event.

@@ -8,6 +8,7 @@ import pluggy
 import structlog
 
 from voeflow._raised import Raised, describe
+from voeflow._watchdog import at_work
 
 log = structlog.get_logger()
 
@@ -68,7 +69,8 @@ class Observers:
         for function, names, distribution in self._hooks.get(hook, ()):
             arguments = [facts[name] for name in names]
             try:
-                function(*arguments)
+                with at_work(f"{hook}() of {distribution}"):
+                    function(*arguments)
             except BaseException as error:
                 if (fault := Raised.of(error).fault) is None:
                     raise

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
+import attrs
 import structlog
 import trio
 
@@ -16,24 +20,45 @@ BLOCKED = 0.2
 TABLES = ("transports.", "handlers.")
 
 
-class Watchdog(trio.abc.Instrument):
-    """Watches how long each step of a task keeps the event loop."""
+@attrs.define
+class _Step:
+    """The step that is under way: when it began, and whose code has already taken too long in it."""
 
-    def __init__(self) -> None:
-        self._began = 0.0
+    began: float = 0.0
+    culprit: str = ""
+
+
+_step = _Step()
+_at_work: ContextVar[str] = ContextVar("_at_work", default="")
+
+
+@contextmanager
+def at_work(whose: str) -> Iterator[None]:
+    """Let what blocks the event loop inside be told as `whose`, where the task is another's."""
+    entered, token = time.perf_counter(), _at_work.set(whose)
+    try:
+        yield
+    finally:
+        _at_work.reset(token)
+        if time.perf_counter() - max(entered, _step.began) > BLOCKED:
+            _step.culprit = whose
+
+
+class Watchdog(trio.abc.Instrument):
+    """Watches how long each step of a task keeps the event loop; one node a process."""
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Remember when the step began."""
-        self._began = time.perf_counter()
+        _step.began, _step.culprit = time.perf_counter(), ""
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Name the task if its step took long."""
-        took = time.perf_counter() - self._began
+        """Name whose code it was if the step took long."""
+        took = time.perf_counter() - _step.began
         if took > BLOCKED:
             log.warning(
                 "the event loop was blocked: only plain def code, run in a thread, may block",
                 seconds=round(took, 2),
-                by=_owner(task),
+                by=_step.culprit or task.context.get(_at_work) or _owner(task),
             )
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import ClassVar
 
+import attrs
 import trio
 from structlog.testing import capture_logs
 
+import voeflow
+from support.nodes import running
+from support.samples import voevent
 from voeflow._watchdog import Watchdog
 
 
@@ -43,3 +49,50 @@ def test_a_task_is_named_by_the_table_that_it_works_for() -> None:
         trio.run(main, instruments=[Watchdog()])
 
     assert "transports.public" in logs[0]["by"]
+
+
+class Greedy:
+    """A filter and an observer that block, in whoever's task they are called."""
+
+    @voeflow.hookimpl
+    def register_filters(self) -> dict[str, type]:
+        @attrs.define(eq=False)
+        class Quick:
+            inline: ClassVar[bool] = True
+
+            def matches(self, event: voeflow.Event) -> bool:
+                time.sleep(0.21)
+                return True
+
+        @attrs.define(eq=False)
+        class Waiting:
+            async def matches(self, event: voeflow.Event) -> bool:
+                time.sleep(0.21)  # noqa: ASYNC251 - as above
+                await trio.lowlevel.checkpoint()
+                return True
+
+        return {"quick": Quick, "waiting": Waiting}
+
+    @voeflow.hookimpl
+    def event_accepted(self) -> None:
+        time.sleep(0.21)
+
+
+def test_a_filter_and_a_hook_are_named_and_not_whoever_asked_them(tmp_path: Path) -> None:
+    toml = '[transports.in]\nplugin = "hand"\n'
+    for kind in ("quick", "waiting"):
+        toml += f'[filters.{kind}]\nplugin = "{kind}"\n'
+        toml += f'[handlers.h_{kind}]\nplugin = "notebook"\nwhen = "{kind}"\n'
+
+    async def main() -> None:
+        async with running(tmp_path, toml, [Greedy()]) as (pipeline, _):
+            await pipeline.transports["in"].instance.node.submit(voevent())
+            for kind in ("quick", "waiting"):
+                await pipeline.handlers[f"h_{kind}"].instance.wait(1)
+
+    with capture_logs() as logs:
+        trio.run(main, instruments=[Watchdog()])
+
+    named = {line["by"] for line in logs if line["event"].startswith("the event loop was blocked")}
+    assert named >= {"filters.quick", "filters.waiting", "event_accepted() of no distribution"}
+    assert not [name for name in named if name.startswith(("handlers.", "intake"))]
