@@ -43,6 +43,7 @@ class FakeNode:
     noted: dict[str, str] = attrs.field(factory=dict)
     log: list[tuple[datetime, voeflow.Event]] = attrs.field(factory=list)
     position: int = 0
+    before_reading: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
     _out: Any = attrs.field(factory=lambda: trio.open_memory_channel[Sequence[voeflow.Delivery]](1000))
 
     async def submit(
@@ -60,11 +61,11 @@ class FakeNode:
         self.noted[name] = value
 
     async def bookmarks(self) -> Mapping[str, str]:
-        await trio.lowlevel.checkpoint()
+        await self.before_reading()
         return dict(self.noted)
 
     async def history(self, after: int, upto: int) -> voeflow.History:
-        await trio.lowlevel.checkpoint()
+        await self.before_reading()
         end = min(after + 2, upto, len(self.log))
         events = [self.log[position - 1][1] for position in range(after + 1, end + 1)]
         deliveries = [
@@ -81,6 +82,10 @@ class FakeNode:
     async def position_at(self, moment: datetime) -> int:
         await trio.lowlevel.checkpoint()
         return sum(received < moment for received, _ in self.log)
+
+    def offer(self, deliveries: Sequence[voeflow.Delivery]) -> None:
+        """Let the transport take these, as one batch."""
+        self._out[0].send_nowait(deliveries)
 
     def keep(self, *packets: bytes, received: datetime | None = None) -> None:
         """Put events into the log, which the transport does not take: it took them before."""

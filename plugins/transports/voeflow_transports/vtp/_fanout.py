@@ -155,8 +155,10 @@ class FanOut:
                     await self._hand(list(compress(batch.deliveries, which)), subscriptions)
                 _done(batch.deliveries)
         finally:
-            await self._judge.aclose()
-            await self._judge_of_past.aclose()
+            try:
+                await self._judge.aclose()
+            finally:
+                await self._judge_of_past.aclose()
 
     async def _sort(self, batch: _Filtered, judge: Judge) -> dict[tuple[bool, ...], list[Subscription]]:
         """Sort a batch's subscribers by the events that they are to have."""

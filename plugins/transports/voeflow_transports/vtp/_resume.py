@@ -78,7 +78,7 @@ def read_stage(params: Mapping[str, str]) -> Stage | None:
 
 def write_time(moment: datetime) -> str:
     """Give an aware time in UTC, to the second before: `2026-11-24T01:02:03Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def read_time(text: str) -> datetime | None:
