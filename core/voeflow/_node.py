@@ -10,6 +10,9 @@ node ─┬─ intake          one task; its worker thread parses and stores
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 import trio
 
@@ -70,16 +73,20 @@ class RunningNode:
                 was.
         """
         async with self._reloading:
-            await self._works.become(pipeline)
+            with _needing_the_store():
+                await self._works.become(pipeline)
 
     async def _run_on(self, store: Store, task_status: trio.TaskStatus[None]) -> None:
+        works: Works | None = None
         try:
             async with trio.open_nursery() as nursery:
-                self._works = works = Works(self._pipeline, store, self._observers, nursery)
+                with _needing_the_store():
+                    self._works = works = Works(self._pipeline, store, self._observers, nursery)
                 nursery.start_soon(works.intake.run, name="intake")
                 nursery.start_soon(save_often, works.save, name="bookkeeping")
                 nursery.start_soon(prune, store, lambda: works.pipeline.node.retention, name="retention")
-                await works.start()
+                with _needing_the_store():
+                    await works.start()
                 works.opened.set()
                 self._tell_ready()
                 task_status.started()
@@ -87,8 +94,9 @@ class RunningNode:
                 await self._drain(works)
                 nursery.cancel_scope.cancel()
         finally:
-            with trio.CancelScope(shield=True):  # one write of a few rows
-                await self._works.save()
+            if works is not None:
+                with trio.CancelScope(shield=True):  # one write of a few rows
+                    await works.save()
 
     def _tell_ready(self) -> None:
         pipeline = self._pipeline
@@ -111,6 +119,15 @@ class RunningNode:
         if limit.cancelled_caught:
             names = [sink.name for sink in works.busy]
             log.warning("stopped before these were done; they go on at the next start", sinks=names)
+
+
+@contextmanager
+def _needing_the_store() -> Iterator[None]:
+    """Tell of a store that fails as the key `store` of a node that cannot start (or cannot change)."""
+    try:
+        yield
+    except StoreError as error:
+        raise StartError("store", str(error)) from error
 
 
 def _start_error(group: BaseExceptionGroup[BaseException]) -> StartError | None:

@@ -13,7 +13,7 @@ import trio
 from voeflow._answers import Envelope, Filters
 from voeflow._bookkeeping import Replays, save_progress
 from voeflow._bookmarks import Bookmarks
-from voeflow._errors import StartError
+from voeflow._errors import StartError, StoreError
 from voeflow._intake import Intake
 from voeflow._observers import Observers
 from voeflow._parts import Part
@@ -131,7 +131,7 @@ class Works:
             await self._replace(before[name], after[name])
         removed = [name for name in before if name not in after]
         for name in removed:
-            await self._end(self._parts.pop(name))
+            await self._end(name)
         await self._close_sinks(after)
         self.filters.replace(pipeline.filters, pipeline.node.filter_timeout)
         log.info(
@@ -146,7 +146,8 @@ class Works:
         """Whether a table that is at work already is to be started anew."""
         here, there = self.pipeline.node, pipeline.node
         given = (here.ivoid, here.max_event) == (there.ivoid, there.max_event)
-        return self._parts[table.name].table is not table or (isinstance(table, TransportTable) and not given)
+        part = self._parts.get(table.name)  # none where a change left nothing that could start
+        return part is None or part.table is not table or (isinstance(table, TransportTable) and not given)
 
     async def _start_all_or_none(
         self, pipeline: Pipeline, tables: Sequence[HandlerTable | TransportTable]
@@ -168,14 +169,25 @@ class Works:
         The new one may need what the old one holds, a port say, so it cannot be tried before. If it does not
         start then the old one goes on, and that is told.
         """
-        await self._end(self._parts.pop(old.name))
+        await self._end(old.name)
         try:
             await self._start(new, self.pipeline)
         except StartError as error:
-            log.error("a changed table cannot start: the old one goes on", reason=str(error))
-            await self._start(old, self.pipeline)
+            try:
+                await self._start(old, self.pipeline)
+            except StartError as again:
+                log.error(
+                    "a changed table cannot start, nor can the old one: it rests until the next reload",
+                    reason=str(error),
+                    old=str(again),
+                )
+            else:
+                log.error("a changed table cannot start: the old one goes on", reason=str(error))
 
-    async def _end(self, part: Part) -> None:
+    async def _end(self, name: str) -> None:
+        part = self._parts.pop(name, None)
+        if part is None:
+            return
         if isinstance(part.table, HandlerTable):
             await part.leave(self.pipeline.node.drain)
         else:
@@ -231,7 +243,10 @@ class Works:
         gone = [name for name in self.sinks if name not in tables or not _is_sink(tables[name])]
         if gone:
             await save_progress(self._store, [self.sinks.pop(name) for name in gone], self.filters)
-            await self._open_sinks(tables.values())
+            try:
+                await self._open_sinks(tables.values())
+            except StoreError as error:  # it knows at the next start; until then it keeps what these are owed
+                log.warning("the store cannot let go of sinks", sinks=gone, reason=str(error))
 
     def _offer(self, envelopes: Sequence[Envelope]) -> None:
         self._latest = envelopes[-1].seq

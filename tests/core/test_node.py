@@ -13,7 +13,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 import voeflow
-from support.nodes import running
+from support.nodes import read, running
 from support.samples import voevent
 from voeflow._node import RunningNode
 from voeflow._store import Store
@@ -480,6 +480,18 @@ async def test_a_store_that_another_node_holds_keeps_the_node_from_starting(tmp_
         second = RunningNode(pipeline, voeflow_observers())
         with pytest.raises(voeflow.StartError, match=r"store: .*held by another node"):
             await second.run()
+
+
+@pytest.mark.parametrize("fails", ["last_seq", "open_sinks"])
+async def test_a_store_that_fails_as_the_node_starts_is_told_as_any_that_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def full(*_: object) -> Any:
+        raise voeflow.StoreError("database or disk is full")
+
+    monkeypatch.setattr(Store, fails, full)
+    with pytest.raises(voeflow.StartError, match="store: database or disk is full"):
+        await RunningNode(*read(tmp_path, SIMPLE)).run()
 
 
 async def test_nothing_is_accepted_before_everything_has_started(tmp_path: Path) -> None:

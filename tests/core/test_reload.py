@@ -198,6 +198,56 @@ async def test_a_changed_transport_that_cannot_start_leaves_the_old_one_at_work(
     assert any(line["event"] == "a changed table cannot start: the old one goes on" for line in logs)
 
 
+async def test_a_changed_transport_of_which_neither_form_can_start_can_be_mended_by_the_next_reload(
+    tmp_path: Path,
+) -> None:
+    door = '[transports.b]\nplugin = "door"\nkey = "{}"\n'
+
+    @attrs.define(eq=False)
+    class Thief(Door):
+        """Takes what the old one held as it fails to start."""
+
+        async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+            self.held.add("b")
+            raise OSError(98, "Address already in use", self.key)
+
+    class Thieves:
+        @voeflow.hookimpl
+        def register_transports(self) -> dict[str, type]:
+            return {"thief": Thief}
+
+    plugins = [Doors(), Thieves()]
+    async with running(tmp_path, BEFORE + door.format("b"), plugins) as (_, node):
+        new, _ = read(tmp_path, BEFORE + door.format("x").replace('"door"', '"thief"'), plugins)
+        with capture_logs() as logs:
+            await node.reload(new)
+        Door.held.clear()
+        mended, _ = read(tmp_path, BEFORE + door.format("c"), plugins)
+        await node.reload(mended)
+        assert Door.held == {"c"}
+        without, _ = read(tmp_path, BEFORE, plugins)
+        await node.reload(without)
+        assert not Door.held
+
+    assert any("nor can the old one" in line["event"] for line in logs)
+
+
+async def test_a_store_that_cannot_be_written_refuses_the_pipeline_and_the_node_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Any:
+        raise voeflow.StoreError("database or disk is full")
+
+    async with running(tmp_path, BEFORE) as (pipeline, node):
+        new, _ = read(tmp_path, BEFORE + '[handlers.more]\nplugin = "notebook"\n')
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "open_sinks", full)
+            with pytest.raises(voeflow.StartError, match="store: database or disk is full"):
+                await node.reload(new)
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["notes"].instance.wait(1)
+
+
 async def test_another_store_takes_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path, BEFORE) as (_, node):
         new, _ = read(tmp_path, 'store = "other.db"\n' + BEFORE)
