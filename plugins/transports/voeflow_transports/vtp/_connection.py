@@ -44,6 +44,7 @@ class Connection:
         self.closed = False
         self._socket = sock
         self._waiting: deque[memoryview] = deque()
+        self._drained = False  # the last read took all that there was, so the next one has to wait
 
     async def receive(self, most: int = READ_SIZE) -> bytes:
         """Wait for bytes from the peer, and take at most `most` of them.
@@ -58,19 +59,13 @@ class Connection:
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.closed:
             raise trio.ClosedResourceError
-        try:
-            data = self._socket.recv(most)
-        except BlockingIOError:
-            pass
-        else:
+        if not self._drained and (data := self._read(most)) is not None:
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            try:
-                return self._socket.recv(most)
-            except BlockingIOError:  # woken for nothing
-                continue
+            if (data := self._read(most)) is not None:  # else it was woken for nothing
+                return data
 
     def send_nowait(self, data: bytes) -> None:
         """Send what the kernel takes now, after what waits already, and keep the rest; see `flush`.
@@ -81,6 +76,8 @@ class Connection:
         """
         if self.closed:
             raise trio.ClosedResourceError
+        if not data:
+            return
         view = memoryview(data)
         if not self._waiting:
             view = view[self._send(view) :]
@@ -139,6 +136,14 @@ class Connection:
         """Close at once, and let other tasks run."""
         self.close()
         await trio.lowlevel.checkpoint()
+
+    def _read(self, most: int) -> bytes | None:
+        try:
+            data = self._socket.recv(most)
+        except BlockingIOError:
+            return None
+        self._drained = len(data) < most
+        return data
 
     def _send(self, data: memoryview) -> int:
         try:

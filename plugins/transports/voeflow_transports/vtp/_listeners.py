@@ -44,15 +44,18 @@ class Listener:
             OSError: none can be taken now: too many open files, say.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        waited = False
         while True:
             try:
                 sock, peer = self._socket.accept()
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._socket)
+                waited = True
                 continue
             except ConnectionAbortedError:  # the peer left while it waited for us
                 continue
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            if not waited:  # other tasks have had their turn otherwise
+                await trio.lowlevel.cancel_shielded_checkpoint()
             try:
                 return Connection(
                     sock, self.name if self._path else show_peer(peer), "" if self._path else peer[0]
