@@ -36,11 +36,13 @@ class Wire:
 
     sink: ClassVar[bool] = True
     settle: bool = True
+    node: Any = attrs.field(default=None, init=False)
     deliveries: list[voeflow.Delivery] = attrs.field(factory=list, init=False)
     changed: trio.Event = attrs.field(factory=trio.Event, init=False)
     crash: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+        self.node = node
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._crash)
             task_status.started()

@@ -135,13 +135,22 @@ async def test_a_place_is_recalled_as_it_was_left() -> None:
     place = await Place.recall(node, "a:1")
     assert place.resume() == Resume(None, None, node.max_event)
     place.told("event")
+    assert (await Place.recall(node, "a:1")).after is None
     place.hold(DIGEST, "event")
-    assert (await Place.recall(node, "a:1")).resume() == Resume(DIGEST, None, node.max_event)
     place.told("live")
     again = await Place.recall(node, "a:1")
-    assert again.after == DIGEST
-    assert again.since is not None
+    assert again.resume() == Resume(DIGEST, again.since, node.max_event)
     assert again.stage is None
+
+
+async def test_from_the_first_attempt_on_nothing_is_missed() -> None:
+    node = FakeNode()
+    before = datetime.now(UTC).replace(microsecond=0)
+    await Place.recall(node, "a:1")
+    wish = (await Place.recall(node, "a:1")).resume()
+    assert wish.after is None
+    assert wish.since is not None
+    assert before <= wish.since <= datetime.now(UTC)
 
 
 async def test_the_time_stands_still_while_the_past_is_sent() -> None:

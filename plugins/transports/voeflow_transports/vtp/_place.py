@@ -30,6 +30,7 @@ class Place:
         after: the digest of the last event held.
         since: up to when everything is held, by our own clock. It stands still while the broker sends what we
             missed, which came to it long before it comes to us.
+        first: whether there was nothing to recall: this connection begins with what is new.
         stage: what the broker said last on this connection.
     """
 
@@ -37,6 +38,7 @@ class Place:
     remote: str
     after: bytes | None = None
     since: datetime | None = None
+    first: bool = False
     stage: Stage | None = attrs.field(default=None, init=False)
 
     @classmethod
@@ -44,7 +46,8 @@ class Place:
         """Recall the place for a new connection.
 
         For a remote that was never subscribed to it is the time up to which another one was followed, as
-        those tried in turn are taken to be brokers of the same events.
+        those tried in turn are taken to be brokers of the same events. Where there is none either it is now,
+        and that is noted, so that from the first attempt on nothing is missed.
 
         Raises:
             StoreError: the bookmarks cannot be read.
@@ -53,11 +56,15 @@ class Place:
         if (own := bookmarks.get(remote)) is not None:
             return cls(node, remote, *_read(own))
         others = [since for each in bookmarks.values() if (since := _read(each)[1]) is not None]
-        return cls(node, remote, since=max(others, default=None))
+        if others:
+            return cls(node, remote, since=max(others))
+        place = cls(node, remote, since=utcnow(), first=True)
+        place._note()
+        return place
 
     def resume(self) -> Resume:
         """Give what is named to the broker."""
-        return Resume(self.after, self.since, self.node.max_event)
+        return Resume(self.after, None if self.first else self.since, self.node.max_event)
 
     def told(self, stage: Stage) -> None:
         """Note what the broker says of where it is."""
