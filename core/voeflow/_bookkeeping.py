@@ -11,7 +11,7 @@ import trio
 from voeflow._answers import Filters
 from voeflow._errors import StoreError
 from voeflow._sink import Sink
-from voeflow._store import Store
+from voeflow._store import Store, Waiting
 
 log = structlog.get_logger()
 
@@ -59,19 +59,35 @@ class Replays:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._next_look = 0.0
+        self._served: frozenset[str] = frozenset()  # the sinks for which there was some at the last look
 
     async def take_up(self, sinks: Sequence[Sink]) -> None:
-        """Look, unless a look a moment ago found nothing; to be called once progress is written."""
+        """Look, unless a look a moment ago found nothing.
+
+        To be called once progress is written: what was taken up before would else be taken up again.
+        """
         if trio.current_time() < self._next_look:
             return
-        more = False
+        wishes = [sink.wish() for sink in sinks if sink.room]
         try:
-            if await trio.to_thread.run_sync(self._store.anything_asked):
-                for sink in sinks:
-                    more = await sink.take_up() or more
+            found = await trio.to_thread.run_sync(self._look, wishes)
         except StoreError as error:
             log.debug("the store cannot be read for what is asked for", reason=str(error))
-        self._next_look = trio.current_time() + (0.0 if more else REPLAY_INTERVAL)
+            found = {}
+        for sink in sinks:
+            if rows := found.get(sink.name):
+                sink.take_up(rows)
+                if sink.name not in self._served:
+                    log.info("handing events over again, as asked", sink=sink.name)
+        full = {sink.name for sink in sinks} - {name for name, _, _ in wishes}
+        self._served = frozenset(found) | (self._served & full)
+        self._next_look = trio.current_time() + (0.0 if self._served else REPLAY_INTERVAL)
+
+    def _look(self, wishes: Sequence[tuple[str, int, int]]) -> dict[str, list[Waiting]]:
+        if not self._store.anything_asked():
+            return {}
+        found = {wish[0]: self._store.asked(*wish) for wish in wishes}
+        return {name: rows for name, rows in found.items() if rows}
 
 
 async def save_often(save: Callable[[], Awaitable[bool]]) -> None:

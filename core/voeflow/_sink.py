@@ -70,7 +70,6 @@ class Sink:
         self._observers = observers
         self._generation = 0
         self._draining = False
-        self._replaying = False
         self._unanswered: dict[int, int] = {}  # how often filters gave no answer, by position
         self._taking = trio.Lock()
 
@@ -93,33 +92,26 @@ class Sink:
         while not self.idle:
             await self._feed.changed.park()
 
-    async def take_up(self) -> bool:
-        """Take up what somebody asked to be handed over again, as far as there is room.
-
-        To be called when what `progress` gave before is written: else it might be taken up twice.
-
-        Returns:
-            Whether there was any, so that there may be more.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
+    @property
+    def room(self) -> int:
+        """How many deliveries that were asked for again can be taken up."""
         ledger = self._ledger
         room = min(MAX_AGAIN - ledger.again_count, MAX_WAITING - ledger.waiting_count)
-        if room <= 0 or self._draining:
-            return self._replaying
-        # What is under way stays asked for; more is read by that, so that it is never all that is seen.
-        rows = await trio.to_thread.run_sync(
-            self._store.asked, self.name, ledger.cursor, room + ledger.open_count
-        )
+        return 0 if self._draining else max(0, room)
+
+    def wish(self) -> tuple[str, int, int]:
+        """Give what `Store.asked` is to be asked for this sink.
+
+        What is under way stays asked for: more is read by that, so that it is never all that is seen.
+        """
+        return self.name, self._ledger.cursor, self.room + self._ledger.open_count
+
+    def take_up(self, rows: Iterable[Waiting]) -> None:
+        """Take up what `wish` has brought, as far as there is room."""
         for row in rows:
-            if ledger.again_count < MAX_AGAIN:
-                ledger.take_up(row)
-        if rows and not self._replaying:
-            log.info("handing events over again, as asked", sink=self.name)
-        self._replaying = bool(rows)
+            if self.room:
+                self._ledger.take_up(row)
         self._feed.changed.unpark_all()
-        return self._replaying
 
     def drain(self) -> None:
         """Begin nothing again that was asked for; it waits for the next start."""

@@ -16,7 +16,7 @@ from support.nodes import Notebook, running
 from support.samples import voevent
 from support.stored import new_event
 from voeflow import _bookkeeping, _sink
-from voeflow._store import Progress, Store
+from voeflow._store import Progress, Store, Waiting
 from voeflow._store_asked import ask_again
 from voeflow._store_reader import StoreReader
 from voeflow._store_select import Selection, deliveries_of, select_dead
@@ -264,14 +264,14 @@ async def test_far_more_than_a_sink_holds_in_memory_is_handed_over_again(
     store.close()
     await replay(tmp_path, *range(1, number + 1))
     monkeypatch.setattr(_sink, "MAX_AGAIN", bound)
+    monkeypatch.setattr(_bookkeeping, "SAVE_INTERVAL", 0.02)
     greatest = 0
     take_up = _sink.Sink.take_up
 
-    async def watched(sink: _sink.Sink) -> bool:
+    def watched(sink: _sink.Sink, rows: list[Waiting]) -> None:
         nonlocal greatest
-        more = await take_up(sink)
+        take_up(sink, rows)
         greatest = max(greatest, len(sink._ledger._waiting))
-        return more
 
     monkeypatch.setattr(_sink.Sink, "take_up", watched)
     seen: list[str] = []
