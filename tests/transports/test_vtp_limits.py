@@ -179,3 +179,9 @@ async def test_a_judge_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.executable", "/bin/true")
     with pytest.raises(OSError, match="did not start"):
         await Judge(1.0).ask(["//Who"], [voevent()])
+
+
+def test_several_sayings_may_be_due_before_the_rest_is_counted() -> None:
+    sparingly = Sparingly(60.0, most=2)
+    assert [sparingly.due("a", now) for now in (0.0, 1.0, 2.0, 59.0)] == [0, 0, None, None]
+    assert [sparingly.due("a", now) for now in (60.0, 61.0, 62.0)] == [2, 0, None]

@@ -251,3 +251,14 @@ async def test_a_port_in_use_is_named() -> None:
             await receive(listen=(f"127.0.0.1:{listener.port}",)).run(
                 FakeNode(), task_status=trio.TASK_STATUS_IGNORED
             )
+
+
+async def test_an_address_whose_every_connection_is_cut_off_does_not_fill_the_log() -> None:
+    with told_logs() as logs:
+        async with running(receive(), FakeNode()) as (listener,):
+            for _ in range(30):
+                async with connected(listener.port) as peer:
+                    await peer.stream.send_all(b"\xff\xff\xff\xff")
+                    assert await peer.closed()
+
+    assert len([line for line in logs if line["event"] == "author cut off"]) == 20

@@ -15,24 +15,27 @@ class Sparingly:
     """Decides whether something is to be said.
 
     Attributes:
-        interval: the shortest time in seconds between two sayings of one thing.
+        interval: in seconds, from the first saying of a thing.
+        most: how many sayings of it there may be within that.
     """
 
     interval: float
+    most: int = 1
     _said: OrderedDict[str, tuple[float, int]] = attrs.field(factory=OrderedDict, init=False, repr=False)
 
     def due(self, thing: str, now: float) -> int | None:
         """Ask whether `thing` is to be said at `now`, in seconds of a clock that only goes forward.
 
         Returns:
-            How many times it was left unsaid since the last saying, or None if it is to be left unsaid now.
+            How many times it was left unsaid in the last interval, or None if it is to be left unsaid now.
         """
         last = self._said.get(thing)
         if last is not None and now - last[0] < self.interval:
-            self._said[thing] = (last[0], last[1] + 1)
-            return None
-        self._said[thing] = (now, 0)
+            since, asked = last
+            self._said[thing] = (since, asked + 1)
+            return 0 if asked < self.most else None
+        self._said[thing] = (now, 1)
         self._said.move_to_end(thing)
         if len(self._said) > _MOST:
             self._said.popitem(last=False)
-        return last[1] if last is not None else 0
+        return max(0, last[1] - self.most) if last is not None else 0

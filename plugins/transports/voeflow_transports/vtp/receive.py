@@ -14,6 +14,7 @@ import voeflow
 from ._addresses import AUTHORS_PORT, Address
 from ._allow import check_open, read_allow
 from ._connection import Connection
+from ._crowd import network_of
 from ._machine import Packet
 from ._options import above_zero, at_least, read_listens, utcnow
 from ._receiver import Receiver
@@ -23,6 +24,9 @@ from ._sparingly import Sparingly
 log = structlog.get_logger()
 
 _Answer = voeflow.Submission | voeflow.StoreError
+
+#: How many authors at one address are told within `TOLD_EVERY` to have been cut off; the rest is counted.
+_CUT_OFF_LINES = 20
 
 #: How long a closing connection waits for the author to close too, in seconds.
 _FAREWELL = 1.0
@@ -104,9 +108,10 @@ class VTPReceive:
             OSError: an address cannot be listened on.
         """
         told = Sparingly(TOLD_EVERY)
+        cut_off = Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES)
 
         async def attend(connection: Connection) -> None:
-            await self._attend(connection, node, told)
+            await self._attend(connection, node, told, cut_off)
 
         await serve(
             node.name,
@@ -117,7 +122,9 @@ class VTPReceive:
             task_status=task_status,
         )
 
-    async def _attend(self, connection: Connection, node: voeflow.Node, told: Sparingly) -> None:
+    async def _attend(
+        self, connection: Connection, node: voeflow.Node, told: Sparingly, cut_off: Sparingly
+    ) -> None:
         machine = Receiver(
             clock=utcnow,
             limit=node.max_event,
@@ -145,8 +152,17 @@ class VTPReceive:
                 if connection.unsent:
                     break
             await self._send(machine, connection)
-        if machine.fault:
-            log.warning("author cut off", transport=node.name, peer=connection.peer, reason=machine.fault)
+        if (
+            machine.fault
+            and (more := cut_off.due(network_of(connection.host), trio.current_time())) is not None
+        ):
+            log.warning(
+                "author cut off",
+                transport=node.name,
+                peer=connection.peer,
+                reason=machine.fault,
+                unsaid=more,
+            )
         if not ended:
             await connection.finish(_FAREWELL)
 
