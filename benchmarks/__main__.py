@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -26,14 +27,18 @@ _QUICK_ROUNDS, _ROUNDS = 3, 5
 #: Rest between two measurements, so that one broker's last writes are not the next one's delay; in seconds.
 _REST = 0.1
 
+#: A load average of the last minute above which a run is not worth keeping.
+_BUSY = 0.5
+
 #: How wide the tables are in a file or a pipe, in characters.
 _WIDTH = 120
 
 _KINDS = ("comet", "comet-memory", "voeflow")
+_QUICK_KINDS = ("comet", "voeflow")
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="A first look, in under a minute.")
+@click.option("--quick", is_flag=True, help="A first look, in under a minute; leaves comet-memory out.")
 @click.option("--only", "names", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
 @click.option(
     "--broker",
@@ -69,7 +74,8 @@ def main(
     chosen = _choose(scenarios(), names)
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     try:
-        found = {name: kind for name, kind in kinds().items() if not wanted or name in wanted}
+        wanted = wanted or (_QUICK_KINDS if quick else _KINDS)
+        found = {name: kind for name, kind in kinds().items() if name in wanted}
         about = about_machine(directory)
         _introduce(console, found, about)
         outcomes = []
@@ -105,6 +111,8 @@ def _introduce(console: Console, found: dict[str, Kind], about: dict[str, object
         f"{about['directory']} ({about['file_system']}) takes {about['fsync_ms']} ms. "
         f"Ratios within {NOISE:.0%} are noise.\n"
     )
+    if os.getloadavg()[0] > _BUSY:
+        console.print("[bold red]Other programs keep this machine busy: the figures will be theirs too.[/]\n")
     if about["file_system"] in ("tmpfs", "ramfs"):
         console.print(
             "[bold red]That is memory: nothing is durable there. Choose a --directory on a disk.[/]\n"

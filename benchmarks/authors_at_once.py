@@ -6,7 +6,7 @@ from benchmarks.brokers import Broker
 from benchmarks.load import authors
 from benchmarks.scenario import GENERATOR, LOST, REFUSED, Measure, Plan, Sample, Scenario, at
 
-_QUICK_SECONDS, _SECONDS = 1.0, 4.0
+_QUICK_SECONDS, _SECONDS = 0.8, 4.0
 
 
 def authors_at_once(number: int, name: str, *, goal: float, slowest: float | None = None) -> Scenario:

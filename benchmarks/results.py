@@ -67,7 +67,7 @@ class Outcome:
 
     def table(self) -> Table:
         """Give the table that people read."""
-        brokers = self.scenario.brokers
+        brokers = list(self.samples)
         table = Table(
             title=f"{self.scenario.name}: {self.scenario.title}", title_justify="left", min_width=90
         )
@@ -120,12 +120,13 @@ def as_json(
 
 
 def about_machine(directory: Path) -> dict[str, object]:
-    """Give what a reader has to know of the machine: above all, what a synchronous write costs."""
+    """Give what a reader has to know of the machine: above all, what a synchronous write costs and how busy it is."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": platform.platform(),
         "processors": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
         "directory": str(directory),
         "file_system": _file_system(directory),
         "fsync_ms": round(1000 * _fsync(directory), 3),

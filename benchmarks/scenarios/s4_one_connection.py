@@ -6,7 +6,7 @@ from benchmarks.brokers import Broker
 from benchmarks.load import one_author
 from benchmarks.scenario import GENERATOR, LOST, REFUSED, Measure, Plan, Sample, Scenario
 
-_QUICK_SECONDS, _SECONDS = 1.0, 4.0
+_QUICK_SECONDS, _SECONDS = 0.8, 4.0
 
 _RATE = Measure("acknowledged", "events/s", "more")
 _WORK = Measure("processor an event", "ms", "less")

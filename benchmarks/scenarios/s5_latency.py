@@ -7,7 +7,7 @@ from benchmarks.load import subscribers
 from benchmarks.scenario import GENERATOR, MISSING, Measure, Plan, Sample, Scenario, at
 
 _EVENTS_A_SECOND = 20
-_QUICK_EVENTS, _EVENTS = 30, 200
+_QUICK_EVENTS, _EVENTS = 20, 200
 
 _MEDIAN = Measure("author to subscriber, p50", "ms", "less", goal=0.75)
 _SLOWEST = Measure("author to subscriber, p99", "ms", "less", goal=0.75)
