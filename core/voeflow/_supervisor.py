@@ -27,7 +27,10 @@ PROVEN = 60.0
 async def run_transport(
     table: TransportTable, node: Node, sink: Sink | None, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    """Run a transport until it returns or is cancelled; when it raises, start it again with back-off.
+    """Run a transport until it is cancelled; when it raises, start it again with back-off.
+
+    A source may return, when all that it had to bring has come in. A sink may not: the store would keep what
+    is owed to it for ever, and nobody would be told.
 
     Calls `task_status.started()` when the transport is ready for the first time.
 
@@ -44,8 +47,10 @@ async def run_transport(
                 if not ready:
                     ready = True
                     task_status.started()
-            log.info("transport finished", transport=table.name)
-            return
+            if sink is None:
+                log.info("transport finished", transport=table.name)
+                return
+            raise RuntimeError("run() returned, and events are still to go out to it")
         except BaseException as error:
             raised = Raised.of(error)
             cause = raised.fault

@@ -264,6 +264,38 @@ async def test_a_transport_that_fails_as_it_is_stopped_does_not_fail_the_node(tm
     assert [line["reason"] for line in logs if "fail" in line["event"]] == ["RuntimeError: cannot tidy up"]
 
 
+async def test_a_sink_that_returns_is_told_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voeflow._supervisor.FIRST_WAIT", 0.001)
+    again = trio.Event()
+
+    @attrs.define(eq=False)
+    class Brief:
+        sink: ClassVar[bool] = True
+        runs: int = 0
+
+        async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+            task_status.started()
+            self.runs += 1
+            if self.runs > 1:
+                again.set()
+                await trio.sleep_forever()
+
+    class Plugin:
+        @voeflow.hookimpl
+        def register_transports(self) -> dict[str, type]:
+            return {"brief": Brief}
+
+    with capture_logs() as logs:
+        async with running(tmp_path, PIPELINE + '[transports.x]\nplugin = "brief"\n', [Plugin()]):
+            with trio.fail_after(10):
+                await again.wait()
+
+    (failed,) = [line for line in logs if line["event"] == "transport failed"]
+    assert "run() returned" in failed["reason"]
+
+
 def test_a_cancellation_is_no_fault_and_is_kept_apart_from_one() -> None:
     interrupt, fault = KeyboardInterrupt(), ValueError("no")
     assert Raised.of(interrupt) == Raised(None, interrupt)
