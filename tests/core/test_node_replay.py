@@ -252,6 +252,7 @@ async def test_a_replay_survives_a_kill_at_every_stage(tmp_path: Path) -> None:
         assert nothing_is_left(killed)
 
 
+@pytest.mark.slow
 async def test_far_more_than_a_sink_holds_in_memory_is_handed_over_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
