@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
+import pytest
 import trio
 from structlog.testing import capture_logs
 
 import voeflow
 from support.nodes import running
 from support.samples import voevent
-from voeflow._watchdog import Watchdog
+from voeflow._watchdog import Watchdog, at_work
 
 
 def test_a_task_that_blocks_the_loop_is_named_with_how_long() -> None:
@@ -96,3 +98,29 @@ def test_a_filter_and_a_hook_are_named_and_not_whoever_asked_them(tmp_path: Path
     named = {line["by"] for line in logs if line["event"].startswith("the event loop was blocked")}
     assert named >= {"filters.quick", "filters.waiting", "event_accepted() of no distribution"}
     assert not [name for name in named if name.startswith(("handlers.", "intake"))]
+
+
+def test_what_does_not_end_is_told_while_it_lasts_with_the_place() -> None:
+    told = threading.Event()
+
+    async def endless() -> None:
+        with at_work("filters.endless"):
+            told.wait(10)
+
+    class Log:
+        lines: ClassVar[list[dict[str, Any]]] = []
+
+        def error(self, event: str, **facts: Any) -> None:
+            self.lines.append({"event": event, **facts})
+            told.set()
+
+        warning = error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("voeflow._watchdog.log", Log())
+        trio.run(endless, instruments=[Watchdog(stuck=0.02)])
+
+    line = Log.lines[0]
+    assert line["event"].startswith("the event loop is blocked")
+    assert line["by"] == "filters.endless"
+    assert "threading.py:" in line["at"]
