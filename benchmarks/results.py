@@ -120,7 +120,7 @@ def as_json(
 
 
 def about_machine(directory: Path) -> dict[str, object]:
-    """Give what a reader has to know of the machine: above all, what a synchronous write costs and how busy it is."""
+    """Give what a reader has to know of the machine: what a synchronous write costs, how busy it is."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
