@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
 from voeflow._command._progress import progress
 from voeflow._command.events_selection import (
+    EVERYTHING,
     NOTHING,
     Chosen,
     choose,
@@ -24,8 +26,9 @@ from voeflow._tables import Pipeline
 @click.command("replay")
 @pipeline_argument
 @click.option("--to", "sink", required=True, metavar="SINK", help="The handler or transport that gets them.")
+@click.option("--yes", is_flag=True, help="Do not ask before all events there are go to SINK.")
 @selection_options
-def command(pipeline: Path, sink: str, chosen: Chosen) -> None:
+def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
     """Hand events in the store of PIPELINE to a sink again, whether it wants them or not.
 
     A node that runs begins within a second or two, oldest first, and lets new events go before; one that does
@@ -38,6 +41,9 @@ def command(pipeline: Path, sink: str, chosen: Chosen) -> None:
     store = open_store(loaded)
     try:
         seqs = choose(loaded, store, chosen, sink)
+        if chosen == EVERYTHING and seqs and not yes and sys.stdin.isatty():
+            # A slip of the hand here could slew a telescope a thousand times.
+            click.confirm(f"Hand all {len(seqs)} events in the store to {sink} again?", abort=True, err=True)
         with progress("asking", len(seqs)) as tell:
             number = ask_again(store.path, sink, seqs, tell) if seqs else 0
     except StoreError as error:

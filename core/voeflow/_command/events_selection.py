@@ -45,6 +45,10 @@ class Chosen:
     limit: int | None
 
 
+#: What no option at all means.
+EVERYTHING = Chosen(Selection(), where=None, dead=False, limit=None)
+
+
 def _read_moment(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
     """Read a time in UTC, or how long ago, as seconds since 1970."""
     if text is None:
