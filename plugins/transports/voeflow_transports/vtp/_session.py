@@ -151,7 +151,8 @@ class Session:
             self._send()  # an iamalive is answered before any event is looked at
             for each in found:
                 if isinstance(each, Packet):
-                    await self._take(each.raw)
+                    if not await self._take(each.raw):
+                        return  # nor is anything after it taken: the place would go past what is not held
                 elif isinstance(each, Resumed):
                     self._resumed(each.stage)
                 elif isinstance(each, Unreadable):
@@ -162,7 +163,8 @@ class Session:
                         reason=voeflow.printable(each.reason),
                     )
 
-    async def _take(self, raw: bytes) -> None:
+    async def _take(self, raw: bytes) -> bool:
+        """Take a packet, once there is room; False if the connection ended before there was."""
         if self.manner.filters and not self._machine.asked and not self._warned:
             self._warned = True
             log.warning(
@@ -178,7 +180,7 @@ class Session:
             self._room = trio.Event()
             await self._room.wait()
             if self._machine.over:
-                return
+                return False
         if waited:
             self._machine.resume(trio.current_time())
         packet = _InHand(len(raw), self.place.stage if self.place is not None else None)
@@ -186,6 +188,7 @@ class Session:
         self._bytes += packet.size
         self._tasks.start_soon(self._submit, packet, raw)
         await packet.begun.wait()  # tasks run in no order, and events are to be stored in theirs
+        return True
 
     async def _submit(self, packet: _InHand, raw: bytes) -> None:
         packet.begun.set()
