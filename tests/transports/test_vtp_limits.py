@@ -175,6 +175,18 @@ async def test_a_judge_that_is_cancelled_half_way_can_be_asked_again() -> None:
         await judge.aclose()
 
 
+async def test_a_judge_that_the_system_ended_is_started_again_and_nobody_is_blamed() -> None:
+    judge = Judge(1.0)
+    try:
+        await judge.ask(["//Who"], [voevent()])
+        assert judge._process is not None
+        judge._process.kill()
+        judgement = await judge.ask(["//Who", "//Nothing"], [voevent()])
+        assert (judgement.held, judgement.costly) == ({"//Who": [True], "//Nothing": [False]}, None)
+    finally:
+        await judge.aclose()
+
+
 async def test_a_judge_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/true")
     with pytest.raises(OSError, match="did not start"):
