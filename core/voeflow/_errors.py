@@ -135,12 +135,14 @@ class StartError(VoeflowError):
     Attributes:
         where: the table that asked for what cannot be had, as `transports.authors`; or the key `store`.
         reason: what cannot be had, and what to do.
+        others: what else cannot, where several tables were tried.
     """
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(where, reason)
+    def __init__(self, where: str, reason: str, others: Sequence[StartError] = ()) -> None:
+        super().__init__(where, reason, tuple(others))
         self.where = where
         self.reason = reason
+        self.others = tuple(others)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"

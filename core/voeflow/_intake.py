@@ -89,6 +89,7 @@ class Intake:
         self._work = trio.lowlevel.ParkingLot()
         self._thread = trio.CapacityLimiter(1)
         self._complained = -COMPLAINT_INTERVAL
+        self._failing = False
         self._refusals = Quota(REFUSALS_A_PEER, REFUSAL_INTERVAL)
 
     async def submit(self, raw: bytes, *, source: str, validate: Validation, peer: str = "") -> Submission:
@@ -123,6 +124,7 @@ class Intake:
                     entry.submission = None  # nor is one refused that cannot be kept aside
                 self._complain(error, len(batch))
             else:
+                self._recovered()
                 self._hand_on(batch, seqs)
             for entry in batch:
                 entry.answered.set()
@@ -205,7 +207,13 @@ class Intake:
             ivorn=submission.ivorn,
         )
 
+    def _recovered(self) -> None:
+        if self._failing:
+            self._failing = False
+            log.info("the store can write again: events are taken")
+
     def _complain(self, error: StoreError, number: int) -> None:
+        self._failing = True
         now = time.monotonic()
         if now - self._complained >= COMPLAINT_INTERVAL:
             self._complained = now

@@ -114,6 +114,8 @@ class RunningNode:
         log.info("stopping", drain=show_seconds(patience))
         self._observers.tell("node_stopping")
         await works.stop_sources()
+        if busy := works.busy:
+            log.info("sinks still at work; a second signal stops at once", sinks=[sink.name for sink in busy])
         with trio.move_on_after(patience) as limit:
             await works.wait_idle()
         if limit.cancelled_caught:

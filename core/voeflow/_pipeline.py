@@ -60,6 +60,40 @@ def load_pipeline(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> P
     return pipeline
 
 
+def load_to_look(
+    path: Path, plugins: Plugins, environ: Mapping[str, str]
+) -> tuple[Pipeline, tuple[str, ...], tuple[str, ...]]:
+    """Read what a look into a pipeline's store needs: its own keys and its filters.
+
+    Its transports and handlers are left out, with the mistakes in them: a look must not fail for want of a
+    mail server's password, say.
+
+    Returns:
+        The pipeline, without transports and handlers; the names of its sinks; the names of what is no sink.
+
+    Raises:
+        PipelineError: with every mistake found in the rest.
+    """
+    document = read_toml(path, environ)
+    left_out = (_FAMILIES["transport"], _FAMILIES["handler"])
+    rest = {key: value for key, value in document.table.items() if key not in left_out}
+    reader = _Reader(path, plugins, whole=False)
+    pipeline = reader.pipeline(rest)
+    mistakes = [each for each in document.mistakes if each.where.partition(".")[0] not in left_out]
+    mistakes += reader.mistakes
+    if mistakes or pipeline is None:
+        raise PipelineError(path, _in_order(mistakes, rest))
+    transports, handlers = (document.table.get(family, {}) for family in left_out)
+    carriers = [name for name in _names(transports) if _is_sink(transports[name], plugins)]
+    others = [name for name in _names(transports) if name not in carriers]
+    return pipeline, (*_names(handlers), *carriers), tuple(others)
+
+
+def _is_sink(table: object, plugins: Plugins) -> bool:
+    plugin = plugins.transports.get(str(table.get("plugin"))) if isinstance(table, dict) else None
+    return plugin is not None and plugin.is_sink
+
+
 def _key(mistake: Mistake) -> str:
     return mistake.where.partition("[")[0]
 
@@ -88,7 +122,8 @@ class _Table:
 class _Reader:
     """Reads one file; what it cannot use it leaves out, after noting why."""
 
-    def __init__(self, path: Path, plugins: Plugins) -> None:
+    def __init__(self, path: Path, plugins: Plugins, *, whole: bool = True) -> None:
+        self.whole = whole  # whether it is to run: without transports, it could not
         self.path = path
         self.directory = path.absolute().parent
         self.plugins = plugins
@@ -145,7 +180,7 @@ class _Reader:
         if not isinstance(tables, dict):
             self.note(family, f"expected tables [{family}.NAME], got {show_value(tables)}")
             return {}
-        if kind == "transport" and not tables:
+        if kind == "transport" and not tables and self.whole:
             self.note(family, "there is none, so nothing can come in", "add a table [transports.NAME]")
         return tables
 

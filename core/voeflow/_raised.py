@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 import attrs
 import trio
 
@@ -9,6 +12,13 @@ from voeflow._text import printable
 
 #: What is none of a plugin's doing: its task is cancelled, or the process interrupted.
 _PASSING = (trio.Cancelled, KeyboardInterrupt, GeneratorExit)
+
+#: What a mistake in a program raises: its words alone seldom say where to look.
+_BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError)
+
+#: Where the code lies that calls plugins: ours, trio's, and that of outcome, which trio brings along.
+_TRIO = Path(trio.__file__).parent
+_NOT_THEIRS = (str(Path(__file__).parent), str(_TRIO), str(_TRIO.with_name("outcome")), "<")
 
 #: The greatest length of an exception's own words, in characters.
 _MAX_WORDS = 300
@@ -41,7 +51,19 @@ def describe(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(describe(leaf) for leaf in error.exceptions)
     words = words_of(error)
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    text = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return text + _place_of(error)
+
+
+def _place_of(error: BaseException) -> str:
+    """Say where in the plugin a mistake lies; what speaks for itself, as an OSError does, needs no place."""
+    if not isinstance(error, _BUGS):
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    called = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
+    # What it calls may fail deep inside a library: its author knows the last line of the plugin's own.
+    own = [frame for frame in called if frame.filename == called[0].filename]
+    return f" ({printable(Path(own[-1].filename).name, 100)}:{own[-1].lineno})" if own else ""
 
 
 def words_of(value: object, limit: int = _MAX_WORDS) -> str:

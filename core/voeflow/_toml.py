@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ def read_toml(path: Path, environ: Mapping[str, str]) -> Document:
         PipelineError: the file cannot be read, or is no TOML; with line and column.
     """
     try:
-        table = tomllib.loads(path.read_bytes().decode())
+        table = tomllib.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8).decode())
     except FileNotFoundError:
         raise _unreadable(path, "there is no such file", "`voeflow init` makes one to start from") from None
     except IsADirectoryError:

@@ -225,7 +225,7 @@ def _list(type_: Any, converter: BaseConverter) -> _Hook:
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, list):
             alone = not isinstance(value, dict)
-            remedy = f"write [{show_value(value)}]" if alone else ""
+            remedy = f"write [{_as_list(value)}]" if alone else ""
             raise UnfitError([Fault("", f"expected a {show_type(type_)}, got {show_value(value)}", remedy)])
         if fixed and len(value) != len(hooks):
             raise ValueError(f"expected {len(hooks)} values in brackets, got {len(value)}")
@@ -261,3 +261,9 @@ def _table(type_: Any, converter: BaseConverter) -> _Hook:
         return read
 
     return hook
+
+
+def _as_list(value: object) -> str:
+    """Give a lone value as the items of a list: of a command's words, each is an item."""
+    words = value.split() if isinstance(value, str) else ()
+    return ", ".join(show_value(word) for word in words) if len(words) > 1 else show_value(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 import trio
@@ -56,10 +56,29 @@ async def start_handler(table: HandlerTable) -> None:
         raise StartError(where, why_not_started(_of(table), raised.fault)) from error
 
 
+async def start_handlers(tables: Iterable[HandlerTable]) -> None:
+    """Call the `start()` of every one of some handlers.
+
+    Raises:
+        StartError: some raised; it tells of all of them, so that they can be mended in one go.
+    """
+    errors = []
+    for table in tables:
+        try:
+            await start_handler(table)
+        except StartError as error:
+            errors.append(error)
+    if errors:
+        first, *others = errors
+        raise StartError(first.where, first.reason, others) from first
+
+
 def why_not_started(plugin: str, error: BaseException) -> str:
     """Say why a plugin cannot start: the reason alone where it speaks for itself, else whose fault it is."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.strerror}: {os.fsdecode(error.filename)}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     if isinstance(error, ValueError | OSError) and (words := words_of(error, MAX_WORDS)):
         return words
     return f"{plugin} raised {describe(error)}"

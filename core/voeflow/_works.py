@@ -23,7 +23,7 @@ from voeflow._store import Store
 from voeflow._supervisor import run_transport
 from voeflow._tables import FilterTable, HandlerTable, Pipeline, TransportTable
 from voeflow._transport_node import NodeOfTransport
-from voeflow._workers import run_handler, start_handler
+from voeflow._workers import run_handler, start_handlers
 
 log = structlog.get_logger()
 
@@ -68,8 +68,7 @@ class Works:
         Raises:
             StartError: one cannot be started.
         """
-        for handler in self.pipeline.handlers.values():
-            await start_handler(handler)
+        await start_handlers(self.pipeline.handlers.values())
         tables = _tables(self.pipeline).values()
         await self._open_sinks(tables)
         for table in tables:
@@ -118,9 +117,8 @@ class Works:
         before, after = _tables(old), _tables(pipeline)
         added = [table for name, table in after.items() if name not in before]
         changed = [name for name, table in after.items() if name in before and self._differs(pipeline, table)]
-        for table in (*added, *(after[name] for name in changed)):
-            if isinstance(table, HandlerTable):
-                await start_handler(table)
+        anew = (*added, *(after[name] for name in changed))
+        await start_handlers(table for table in anew if isinstance(table, HandlerTable))
         await self._open_sinks([*before.values(), *added])
         await self._start_all_or_none(pipeline, added)
         self.pipeline = pipeline

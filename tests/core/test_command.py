@@ -249,3 +249,17 @@ def test_plugins_of_an_unknown_name_tells_the_nearest() -> None:
 
     assert result.exit_code == 1
     assert "Did you mean 'save'?" in result.output
+
+
+def test_events_needs_neither_secrets_nor_transports_to_look_into_the_store(stored: Path) -> None:
+    stored.write_text(PIPELINE + '[handlers.duty]\nplugin = "email"\npassword = "${NOT_SET_HERE}"\n')
+    result = voeflow("events", "list", stored, "--format", "ivorn", "--where", "test")
+
+    assert result.output.split() == ["ivo://a.bc/d#2"]
+
+
+def test_replay_to_what_is_no_sink_says_so(stored: Path) -> None:
+    result = voeflow("events", "replay", stored, "--to", "in")
+    assert (result.exit_code, "nothing goes out to it" in result.output) == (2, True)
+    result = voeflow("events", "replay", stored, "--to", "archiv")
+    assert (result.exit_code, '"archive"' in result.output) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any, ClassVar
@@ -699,3 +700,36 @@ async def test_who_takes_without_being_a_sink_is_told_what_to_write(tmp_path: Pa
     async with running(tmp_path, SIMPLE) as (pipeline, _):
         with pytest.raises(TypeError, match="sink = True"):
             await pipeline.transports["in"].instance.node.take()
+
+
+async def test_every_handler_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
+    @attrs.define(eq=False)
+    class Cannot:
+        def start(self) -> None:
+            raise OSError(13, "Permission denied", "/proc/x")
+
+        def handle(self, event: voeflow.Event) -> None: ...
+
+    toml = SIMPLE + '[handlers.a]\nplugin = "no"\n[handlers.b]\nplugin = "no"\n'
+    with pytest.RaisesGroup(voeflow.StartError) as caught:
+        async with running(tmp_path, toml, [_handlers(no=Cannot)]):
+            pass
+
+    (error,) = caught.value.exceptions
+    told = [str(each) for each in (error, *error.others)]
+    assert told == [f"handlers.{name}: Permission denied: /proc/x" for name in "ab"]
+
+
+async def test_a_mistake_in_a_plugin_is_told_with_its_place(tmp_path: Path) -> None:
+    @attrs.frozen
+    class Mistaken:
+        def handle(self, event: voeflow.Event) -> None:
+            event.nonesuch  # type: ignore[attr-defined]  # noqa: B018 - the mistake
+
+    toml = SIMPLE + '[handlers.m]\nplugin = "m"\nretries = 0\n'
+    with capture_logs() as logs:
+        async with running(tmp_path, toml, [_handlers(m=Mistaken)]) as (pipeline, _):
+            await pipeline.transports["in"].instance.node.submit(voevent())
+
+    (line,) = [line for line in logs if line["event"] == "delivery given up"]
+    assert re.search(r"\(test_node\.py:\d+\)$", line["reason"])

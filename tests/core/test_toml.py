@@ -101,3 +101,10 @@ def test_what_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_nesting_without_end_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
     assert "nested too deeply" in only_mistake(written(tmp_path, "a = " + "[" * 100_000)).problem
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_bytes(b"\xef\xbb\xbfa = 1\r\n")
+
+    assert read_toml(path, {}).table == {"a": 1}

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from voeflow._errors import PipelineError
-from voeflow._pipeline import load_pipeline
+from voeflow._pipeline import load_pipeline, load_to_look
 from voeflow._plugins import Plugins, load_plugins
 from voeflow._tables import Pipeline
 from voeflow._text import printable
@@ -34,11 +34,28 @@ def read_or_exit(path: Path) -> tuple[Pipeline, Plugins]:
     try:
         return load_pipeline(path, plugins, os.environ), plugins
     except PipelineError as error:
-        for mistake in error.mistakes:
-            click.echo(f"{error.path}: {printable(str(mistake), 1000)}", err=True)
+        _tell(error)
         number = len(error.mistakes)
         click.echo(f"{number} mistake{'s' if number > 1 else ''} found; nothing was started.", err=True)
         sys.exit(BAD_PIPELINE)
+
+
+def look_or_exit(path: Path) -> tuple[Pipeline, tuple[str, ...], tuple[str, ...]]:
+    """Read what a look into a pipeline's store needs, or tell the mistakes in that and exit with status 2.
+
+    Returns:
+        As `load_to_look`.
+    """
+    try:
+        return load_to_look(path, load_plugins(), os.environ)
+    except PipelineError as error:
+        _tell(error)
+        sys.exit(BAD_PIPELINE)
+
+
+def _tell(error: PipelineError) -> None:
+    for mistake in error.mistakes:
+        click.echo(f"{error.path}: {printable(str(mistake), 1000)}", err=True)
 
 
 def warn(text: str) -> None:

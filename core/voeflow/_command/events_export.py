@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from voeflow._command._facts import whole
-from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
+from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command._progress import progress
 from voeflow._command.events_selection import (
     NOTHING,
@@ -41,7 +41,7 @@ def command(pipeline: Path, target: Path, force: bool, chosen: Chosen) -> None:
     if there are none, or the target cannot be written or is there already; 2 if the pipeline, or what was
     asked, is wrong.
     """
-    loaded, _ = read_or_exit(pipeline)
+    loaded, *_ = look_or_exit(pipeline)
     try:
         writer = exporter(target, force=force, facts=lambda stored: whole(stored, reread(stored).event))
     except ValueError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
+from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command._progress import progress
 from voeflow._command.events_selection import (
     EVERYTHING,
@@ -20,7 +20,6 @@ from voeflow._command.events_selection import (
 from voeflow._errors import StoreError
 from voeflow._names import nearest
 from voeflow._store_asked import ask_again
-from voeflow._tables import Pipeline
 
 
 @click.command("replay")
@@ -36,8 +35,11 @@ def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
     --dead its own dead letters are meant. Exit status: 0; 1 if there are none, or the store cannot be
     written; 2 if the pipeline, or what was asked, is wrong.
     """
-    loaded, _ = read_or_exit(pipeline)
-    _check_sink(loaded, sink)
+    loaded, sinks, others = look_or_exit(pipeline)
+    if sink in others:
+        fail(f"--to {sink}: this transport brings events in, and nothing goes out to it", BAD_PIPELINE)
+    if sink not in sinks:
+        fail(f"--to {sink}: {pipeline} has no such sink; {nearest(sink, sinks, 'sinks')}", BAD_PIPELINE)
     store = open_store(loaded)
     try:
         seqs = choose(loaded, store, chosen, sink)
@@ -54,14 +56,3 @@ def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
         letters = f"dead letters of {sink}" if chosen.dead else "events"
         fail(f"there are no such {letters} in {loaded.node.store}; nothing is handed over again.", NOTHING)
     click.echo(f"{number} event{'s' if number > 1 else ''} will be handed to {sink} again")
-
-
-def _check_sink(pipeline: Pipeline, sink: str) -> None:
-    """Exit if the pipeline has no such sink."""
-    carriers = [table.name for table in pipeline.transports.values() if table.is_sink]
-    sinks = [*pipeline.handlers, *carriers]
-    if sink in sinks:
-        return
-    if sink in pipeline.transports:
-        fail(f"--to {sink}: this transport brings events in, and nothing goes out to it", BAD_PIPELINE)
-    fail(f"--to {sink}: {pipeline.path} has no such sink; {nearest(sink, sinks, 'sinks')}", BAD_PIPELINE)

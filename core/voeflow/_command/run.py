@@ -54,7 +54,8 @@ def command(pipeline: Path, log_format: str, log_level: str) -> None:
     try:
         trio.run(_run, RunningNode(loaded, plugins.observers), pipeline, plugins, instruments=[Watchdog()])
     except StartError as error:
-        click.echo(f"{pipeline}: {printable(str(error), 1000)}", err=True)
+        for each in (error, *error.others):
+            click.echo(f"{pipeline}: {printable(str(each), 1000)}", err=True)
         fail("the node was not started; nothing was accepted.", 1)
 
 
@@ -114,7 +115,7 @@ async def _reload(node: RunningNode, path: Path, plugins: Plugins) -> None:
         await node.reload(pipeline)
     except PipelineError as error:
         for mistake in error.mistakes:
-            log.error("mistake in the pipeline", where=mistake.where, mistake=str(mistake))
+            log.error("mistake in the pipeline", file=str(path), mistake=str(mistake))
         log.error("pipeline not reloaded: the old one goes on", mistakes=len(error.mistakes))
     except StartError as error:
         log.error("pipeline not reloaded: the old one goes on", reason=str(error))
