@@ -26,32 +26,37 @@ class Bookmarks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._unsaved: dict[tuple[str, str], str] = {}
+        self._writing = trio.Lock()  # so that what was noted first is not written last
 
     def note(self, source: str, name: str, value: str) -> None:
         """Note something, to be written with the next `save`."""
         self._unsaved[source, name] = value
 
     async def of(self, source: str) -> Mapping[str, str]:
-        """Give what a source has noted, by the names it gave.
+        """Give what a source has noted, by the names it gave; it is all in the store then.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be written or read.
         """
-        saved = await trio.to_thread.run_sync(self._store.bookmarks, source)
-        return saved | {name: value for (whose, name), value in self._unsaved.items() if whose == source}
+        await self._write()
+        return await trio.to_thread.run_sync(self._store.bookmarks, source)
 
     async def save(self) -> bool:
         """Write what was noted since the last time; False if that failed."""
-        if not self._unsaved:
-            return True
-        noted = dict(self._unsaved)
-        rows = [(source, name, value) for (source, name), value in noted.items()]
         try:
-            await trio.to_thread.run_sync(self._store.save_bookmarks, rows)
+            await self._write()
         except StoreError as error:
             log.debug("bookmarks could not be written", reason=str(error))
             return False
-        for key, value in noted.items():
-            if self._unsaved[key] == value:  # else it was replaced meanwhile
-                del self._unsaved[key]
         return True
+
+    async def _write(self) -> None:
+        async with self._writing:
+            if not self._unsaved:
+                return
+            noted = dict(self._unsaved)
+            rows = [(source, name, value) for (source, name), value in noted.items()]
+            await trio.to_thread.run_sync(self._store.save_bookmarks, rows)
+            for key, value in noted.items():
+                if self._unsaved[key] == value:  # else it was replaced meanwhile
+                    del self._unsaved[key]

@@ -163,8 +163,10 @@ class Node(Protocol):
     async def bookmarks(self) -> Mapping[str, str]:
         """Give what was noted under each name, by this transport or one of the same name before it.
 
+        It is all on disk then.
+
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be written or read.
         """
         ...
 

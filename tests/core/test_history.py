@@ -128,9 +128,11 @@ async def test_a_bookmark_that_cannot_be_written_is_written_later(
         with monkeypatch.context() as broken:
             broken.setattr(Store, "save_bookmarks", full)
             assert not await bookmarks.save()
+            with pytest.raises(StoreError, match="the disk is full"):
+                await bookmarks.of("in")
         assert await trio.to_thread.run_sync(store.bookmarks, "in") == {}
-        assert await bookmarks.of("in") == {"topic": "1"}
+        bookmarks.note("in", "topic", "2")
         assert await bookmarks.save()
-        assert await trio.to_thread.run_sync(store.bookmarks, "in") == {"topic": "1"}
+        assert await bookmarks.of("in") == {"topic": "2"}
     finally:
         store.close()

@@ -35,6 +35,8 @@ async def greeted(peer: Peer, *filters: str) -> None:
     if filters:
         await peer.send(write_authenticate(IVOID, clock, "", filters))
         await settled(peer)
+    else:
+        await peer.send(write_authenticate(IVOID, clock))
 
 
 async def settled(peer: Peer) -> None:

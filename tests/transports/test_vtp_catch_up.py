@@ -47,6 +47,12 @@ async def ask(peer: Peer, wish: Resume, *filters: str) -> str:
     return await stage(peer)
 
 
+async def arrive(peer: Peer) -> None:
+    """Take the greeting, and answer it as those do who know nothing of resuming."""
+    assert (await peer.message()).role == "authenticate"
+    await peer.send(write_authenticate(IVOID, clock))
+
+
 async def stage(peer: Peer) -> str:
     message = await peer.message()
     assert message.role == "iamalive"
@@ -167,7 +173,8 @@ async def test_what_is_new_waits_for_the_past_of_one_and_not_for_the_others() ->
         connected(listener.port) as late,
         connected(listener.port) as other,
     ):
-        await other.message()
+        await arrive(other)
+        await trio.testing.wait_all_tasks_blocked()
         assert await ask(late, Resume(digest(PACKETS[0]))) == "event"
         await ready.wait()
         for packet in PACKETS[6:12]:
@@ -276,10 +283,10 @@ async def test_what_a_crash_left_over_goes_to_who_comes_back_and_then_what_is_ne
         await trio.testing.wait_all_tasks_blocked()
         for _ in range(2):
             async with connected(listener.port) as peer:
-                assert (await peer.message()).role == "authenticate"
+                await arrive(peer)
                 assert await events(peer, 4) == PACKETS[2:6]
         async with connected(listener.port) as peer:
-            assert (await peer.message()).role == "authenticate"
+            await arrive(peer)
             assert await events(peer, 4) == PACKETS[2:6]
             node.carry(PACKETS[7])
             assert await events(peer, 1) == PACKETS[7:8]
@@ -294,7 +301,7 @@ async def test_what_is_left_over_and_not_yet_handed_on_is_sent_once_to_who_is_ea
     node = behind(*PACKETS[:6])
     node.position = 2
     async with running(broadcast(), node) as (listener,), connected(listener.port) as peer:
-        assert (await peer.message()).role == "authenticate"
+        await arrive(peer)
         await trio.testing.wait_all_tasks_blocked()
         node.offer([delivery(node, position) for position in range(3, 7)])
         node.carry(PACKETS[6])
@@ -311,9 +318,33 @@ async def test_who_comes_back_too_late_gets_what_is_new(
         node.offer([delivery(node, position) for position in range(3, 7)])
         await trio.sleep(waited)
         async with patient(listener.port) as peer:
-            assert (await peer.message()).role == "authenticate"
+            await arrive(peer)
             node.carry(PACKETS[6])
             assert await events(peer, 1) == PACKETS[6:7]
+
+
+async def test_who_answers_no_authenticate_is_given_all_since_it_connected_a_second_later() -> None:
+    node = behind(*PACKETS[:6])
+    async with running(broadcast(), node) as (listener,), connected(listener.port) as peer:
+        assert (await peer.message()).role == "authenticate"
+        node.carry(*PACKETS[6:9])
+        begun = trio.current_time()
+        assert await events(peer, 3, answer=False) == PACKETS[6:9]
+        assert trio.current_time() - begun < 2
+        node.carry(*PACKETS[9:12])
+        assert await events(peer, 3, answer=False) == PACKETS[9:12]
+
+
+async def test_the_first_thing_that_a_new_subscriber_is_sent_is_not_beyond_what_it_will_ask_for() -> None:
+    node = behind(*PACKETS[:6])
+    node.position = 4
+    async with running(broadcast(), node) as (listener,), connected(listener.port) as peer:
+        assert (await peer.message()).role == "authenticate"
+        node.offer([delivery(node, position) for position in (5, 6)])
+        await trio.testing.wait_all_tasks_blocked()
+        await peer.send(write_authenticate(IVOID, clock, "", (), write_params(Resume(digest(PACKETS[1])))))
+        assert await stage(peer) == "event"
+        assert await events(peer, 4) == PACKETS[2:6]
 
 
 # The subscriber's end

@@ -33,6 +33,7 @@ class Broadcaster(Machine):
         alive_patience: how many `iamalive` in a row may stay without any message from the subscriber. One is
             too few: pygcn reads nothing while its handler runs.
         max_unacknowledged: how many events may be sent after the last one that was answered.
+        heard: whether the subscriber has sent a whole frame.
     """
 
     ivoid: str
@@ -40,6 +41,7 @@ class Broadcaster(Machine):
     alive_interval: float
     alive_patience: int
     max_unacknowledged: int
+    heard: bool = attrs.field(default=False, init=False)
     _next_alive: float = attrs.field(init=False)
     _unheard: int = attrs.field(default=0, init=False)  # how many iamalive since it last said anything
     _outstanding: deque[str] = attrs.field(factory=deque, init=False, repr=False)
@@ -85,12 +87,12 @@ class Broadcaster(Machine):
         self._send(write_iamalive(self.ivoid, self.clock))
 
     def _packet(self, raw: bytes, now: float, found: list[Found]) -> None:
-        self._unheard = 0
+        self._unheard, self.heard = 0, True
         reason = "this port serves subscribers and takes no events; submit them to the broker's other port"
         self._send(write_nak(self.ivoid, self.ivoid, reason, self.clock))
 
     def _message(self, message: Message, now: float, found: list[Found]) -> None:
-        self._unheard = 0
+        self._unheard, self.heard = 0, True
         match message.role:
             case "ack" | "nak":
                 self._answered(message.origin)
@@ -104,7 +106,7 @@ class Broadcaster(Machine):
     def _unreadable(self, now: float) -> None:
         # A peer that builds XML by hand answers an IVORN with an ampersand like this: by order, it is a
         # receipt.
-        self._unheard = 0
+        self._unheard, self.heard = 0, True
         self._answered(None)
 
     def _answered(self, origin: str | None) -> None:

@@ -31,6 +31,10 @@ _AT_ONCE = 4
 #: How long a subscriber may take over one such piece, or owe receipts for what it missed, in seconds.
 _PATIENCE = 120.0
 
+#: How long a subscriber's answer to `authenticate` is waited for before it is given events, in seconds: some
+#: times what it takes around the world. pygcn never answers; Comet and other nodes do at once.
+_GREETING = 1.0
+
 _FIRST, _LAST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
 
 
@@ -67,11 +71,22 @@ class CatchUp:
         self._left_over = await self.node.position_at(_LAST) if patience else self._begun
         self._expires = trio.current_time() + patience
 
-    def left_over(self) -> Past | None:
+    def past(self) -> Past:
         """Give the past of a subscriber that connects now: what was left over, if there is any."""
+        position = self.fan_out.position
         if self._left_over <= self._begun or trio.current_time() >= self._expires:
-            return None
-        return Past(self._begun, until=self._left_over, then=self.fan_out.position)
+            return Past(position)
+        return Past(self._begun, until=self._left_over, then=position)
+
+    async def greet(self, subscription: Subscription, past: Past) -> None:
+        """Begin to give events to a subscriber that has connected, and may want others first.
+
+        Had it been given what is new before it asks to resume, it would have that twice and out of order.
+        """
+        with trio.move_on_after(_GREETING):
+            await subscription.answered.wait()
+        if not subscription.asked:
+            await self.give(subscription, past)
 
     async def resume(self, subscription: Subscription, wish: Resume) -> None:
         """Give a subscriber all since the place that it names, and then what is new.
@@ -85,14 +100,19 @@ class CatchUp:
             return
         log.info("subscriber resumes", **self._about(subscription), begins=stage)
         self._tell(subscription, stage)
-        if stage == "now":
+        past = subscription.past
+        if stage != "now":
+            await self.give(subscription, Past(position, max_event=wish.max_event, resumed=True))
+        elif past is None:
             self._tell(subscription, "live")
         else:
-            await self.give(subscription, Past(position, max_event=wish.max_event, resumed=True))
+            past.resumed = True
+            if not past.begun:
+                await self.give(subscription, past)
 
     async def give(self, subscription: Subscription, past: Past) -> None:
         """Give a subscriber a part of the past, and then what is new; what it was being given is left off."""
-        subscription.past = past
+        subscription.past, past.begun = past, True
         while subscription.past is past and not subscription.machine.over:
             if past.position >= past.until:
                 past.position = max(past.position, past.then)
@@ -104,7 +124,8 @@ class CatchUp:
                 subscription.past = None
                 if past.resumed:
                     self._tell(subscription, "live")
-                log.info("subscriber has what it missed", **self._about(subscription), events=past.given)
+                if past.given:
+                    log.info("subscriber has what it missed", **self._about(subscription), events=past.given)
                 return
             if not await self._wait_for_room(subscription, 1):
                 return

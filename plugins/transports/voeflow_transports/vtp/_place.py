@@ -50,7 +50,7 @@ class Place:
         and that is noted, so that from the first attempt on nothing is missed.
 
         Raises:
-            StoreError: the bookmarks cannot be read.
+            StoreError: the bookmarks cannot be had, or none can be noted.
         """
         bookmarks = await node.bookmarks()
         if (own := bookmarks.get(remote)) is not None:
@@ -60,6 +60,7 @@ class Place:
             return cls(node, remote, since=max(others))
         place = cls(node, remote, since=utcnow(), first=True)
         place._note()
+        await node.bookmarks()  # so that it is on disk before the broker sends anything
         return place
 
     def resume(self) -> Resume:

@@ -23,6 +23,7 @@ class Past:
         then: where the second part begins.
         max_event: the longest packet that the subscriber takes, in bytes, or None.
         resumed: whether it asked for this, and is to be told when it has all.
+        begun: whether it has begun to be given.
         given: how many events it has been given.
     """
 
@@ -31,6 +32,7 @@ class Past:
     then: int = 0
     max_event: int | None = None
     resumed: bool = False
+    begun: bool = False
     given: int = 0
 
 
@@ -47,6 +49,7 @@ class Subscription:
         strikes: how many of the filters that it brought took too long.
         asked: whether it has asked to resume; it may do so once.
         past: what it is being given of the past: until it has that, nothing new is for it.
+        answered: set when it has said something, as most do at once when they are greeted.
         changed: unparked when it may have room again, or is no more.
     """
 
@@ -58,6 +61,7 @@ class Subscription:
     strikes: int = 0
     asked: bool = False
     past: Past | None = None
+    answered: trio.Event = attrs.field(factory=trio.Event, init=False)
     changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _flushing: bool = attrs.field(default=False, init=False)
 

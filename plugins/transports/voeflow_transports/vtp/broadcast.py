@@ -189,9 +189,8 @@ class VTPBroadcast:
         fan_out.subscriptions[subscription] = None
         try:
             subscription.hand(machine.outbox())
-            if (past := catch_up.left_over()) is not None:
-                subscription.past = past
-                nursery.start_soon(catch_up.give, subscription, past)
+            subscription.past = past = catch_up.past()
+            nursery.start_soon(catch_up.greet if self.resume else catch_up.give, subscription, past)
             while not machine.over:
                 data = None
                 try:
@@ -210,6 +209,8 @@ class VTPBroadcast:
                                 nursery.start_soon(catch_up.resume, subscription, found.resume)
                         else:
                             await self._see(found, subscription, node.name, fan_out)
+                    if machine.heard:
+                        subscription.answered.set()
                     subscription.changed.unpark_all()
                 subscription.hand(machine.outbox())
         finally:
