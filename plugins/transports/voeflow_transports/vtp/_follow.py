@@ -59,7 +59,7 @@ async def follow(
         backoff: gives the waits.
         submit: what takes the packets.
         recall: gives the place from which to go on with a broker, or None to ask none for what we missed.
-        failed: is told every failure, and may raise.
+        failed: is told every failure, and may raise or cancel; then nothing is told of trying again.
     """
     failures = 0
     for remote in cycle(remotes):
@@ -70,6 +70,7 @@ async def follow(
             failures = 0
         failures += 1
         failed(remote, ending)
+        await trio.lowlevel.checkpoint_if_cancelled()
         wait = backoff.wait() if failures % len(remotes) == 0 else 0.0
         if failures <= len(remotes) or _is_power_of_two(failures):  # ever more seldom, as long as it lasts
             log.warning(

@@ -7,7 +7,9 @@ import os
 import random
 import re
 import secrets
+import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import attrs
@@ -51,8 +53,8 @@ def listen(
 ) -> None:
     """Subscribe to a broker and print a line for each event: when it came, role, IVORN, position.
 
-    It goes on, through lost connections, until it is interrupted. Exit status: 0; 1 if an event cannot be
-    saved or printed; 3 if the broker cannot be reached the first time.
+    It goes on, through lost connections, until SIGINT (Ctrl-C) or SIGTERM. Exit status: 0; 1 if an event
+    cannot be saved or printed; 3 if the broker cannot be reached the first time.
     """
     try:
         address = read_remote(remote, SUBSCRIBERS_PORT)
@@ -72,7 +74,7 @@ def listen(
     listening = _Listening(address, filters, save, raw, count)
     try:
         trio.run(listening.run, patience)
-    except* KeyboardInterrupt:
+    except* KeyboardInterrupt:  # a second Ctrl-C, or one before the first is listened for
         pass
     if listening.failure:
         click.echo(listening.failure, err=True)
@@ -93,7 +95,7 @@ class _Listening:
     _stop: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     async def run(self, patience: float) -> None:
-        """Listen until there are enough events, or the first connection fails."""
+        """Listen until there are enough events, a signal asks for the end, or the first connection fails."""
         manner = Manner(
             identity="",
             filters=self.filters,
@@ -104,10 +106,18 @@ class _Listening:
         )
         persistence = Persistence(connect_timeout=patience, proven_after=10.0)
         backoff = BackOff(1.0, FACTOR, 300.0, JITTER, random.random)
-        with self._stop:
-            await follow(
-                "listen", [self.address], manner, persistence, backoff, self.take, failed=self.failed
-            )
+        # Python leaves a SIGINT ignored that it inherits so, as from a script's `&`: it is asked for by name.
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, self._stop:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.heed, signals)
+                await follow(
+                    "listen", [self.address], manner, persistence, backoff, self.take, failed=self.failed
+                )
+
+    async def heed(self, signals: AsyncIterator[int]) -> None:
+        """Stop at a signal."""
+        async for _ in signals:
+            self._stop.cancel()
 
     async def take(self, raw: bytes, peer: str) -> voeflow.Submission:
         """Print an event, and save it; what is no VOEvent is told."""
