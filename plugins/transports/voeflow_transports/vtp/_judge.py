@@ -21,6 +21,8 @@ _WALL = 30.0
 
 _READ_SIZE = 2**16
 
+_TOO_LONG = "takes too long"
+
 
 @attrs.frozen
 class Judgement:
@@ -61,10 +63,8 @@ class Judge:
         Raises:
             OSError: the process cannot be started.
         """
-        request = {"expressions": list(expressions), "events": len(packets), "seconds": self.time_limit}
-        sent = b"".join([frame(json.dumps(request).encode()), *map(frame, packets)])
         async with self._lock:
-            return await self._ask(expressions, sent)
+            return await self._ask(list(dict.fromkeys(expressions)), packets, Judgement())
 
     async def aclose(self) -> None:
         """End the process, if there is one."""
@@ -77,15 +77,33 @@ class Judge:
                 assert pipe is not None
                 await trio.aclose_forcefully(pipe)
 
-    async def _ask(self, expressions: Sequence[str], request: bytes) -> Judgement:
-        judgement = Judgement()
+    async def _ask(
+        self, expressions: Sequence[str], packets: Sequence[bytes], judgement: Judgement
+    ) -> Judgement:
+        """Ask, and ask once more where the process ended and nobody is known to be at fault.
+
+        The system may have ended it, for want of memory say, whatever was being asked.
+        """
+        costly = await self._try(expressions, packets, judgement)
+        if costly is not None and costly[1] != _TOO_LONG:
+            costly = await self._try(expressions, packets, judgement)
+        return attrs.evolve(judgement, costly=costly)
+
+    async def _try(
+        self, expressions: Sequence[str], packets: Sequence[bytes], judgement: Judgement
+    ) -> tuple[str, str] | None:
+        """Add the answers to `judgement`; give the expression that ended the asking, and what happened."""
+        left = [each for each in expressions if each not in judgement.held.keys() | judgement.unusable]
+        request = {"expressions": left, "events": len(packets), "seconds": self.time_limit}
         whole = False
         asked = ""
         process = self._process or await self._start()
         assert process.stdin is not None
         try:
-            await process.stdin.send_all(request)
-            for asked in expressions:
+            await process.stdin.send_all(
+                b"".join([frame(json.dumps(request).encode()), *map(frame, packets)])
+            )
+            for asked in left:
                 with trio.fail_after(self.time_limit + _WALL):
                     line = await self._line(process)
                 if line.startswith(_judge_process.UNUSABLE):
@@ -94,14 +112,13 @@ class Judge:
                     judgement.held[asked] = [digit == ord("1") for digit in line]
             whole = True
         except trio.TooSlowError:
-            return attrs.evolve(judgement, costly=(asked, "takes too long"))
+            return asked, _TOO_LONG
         except (EOFError, trio.BrokenResourceError):
-            what = _what_happened(await process.wait())
-            return attrs.evolve(judgement, costly=(asked or expressions[0], what))
+            return asked or left[0], _what_happened(await process.wait())
         finally:
             if not whole:  # what it writes next belongs to a request that nobody waits for
                 await self.aclose()
-        return judgement
+        return None
 
     async def _start(self) -> trio.Process:
         process = self._process = await trio.lowlevel.open_process(
@@ -134,5 +151,5 @@ class Judge:
 
 def _what_happened(status: int) -> str:
     if status == -signal.SIGPROF:
-        return "takes too long"
+        return _TOO_LONG
     return f"ended the process that asked it (status {status})"
