@@ -11,7 +11,12 @@ import structlog
 
 @pytest.fixture(autouse=True)
 def _log_as_at_the_start() -> Iterator[None]:
-    """A command that a test runs in this process sets up the log for the whole process: undo it."""
+    """A command that a test runs in this process sets up the log for the whole process: undo it.
+
+    And no test waits for structlog's own tracebacks, which draw boxes around every local variable.
+    """
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
