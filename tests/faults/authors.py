@@ -93,7 +93,6 @@ class Author(threading.Thread):
         ahead: how many it sends before it reads their receipts.
         rate: how many it sends a second, at most and on average; the gaps are random.
         pick: of the gaps.
-        lives: over how many connections; None for any number.
     """
 
     def __init__(
@@ -104,7 +103,6 @@ class Author(threading.Thread):
         ahead: int = 1,
         rate: float,
         pick: random.Random,
-        lives: int | None = None,
     ) -> None:
         super().__init__(name=f"author {ahead} ahead", daemon=True)
         self._book = book
@@ -112,14 +110,11 @@ class Author(threading.Thread):
         self._ahead = ahead
         self._gap = ahead / rate
         self._pick = pick
-        self._lives = lives
         self._stopped = threading.Event()
         self.failure: NeverHappenedError | None = None
 
     def run(self) -> None:
-        life = 0
-        while not self._stopped.is_set() and life != self._lives:
-            life += 1
+        while not self._stopped.is_set():
             try:
                 with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as connection:
                     self._send_on(connection)
@@ -180,7 +175,6 @@ class Load:
         rate: how many events a second they send, all together.
         seed: of their gaps.
         ahead: for each author, how many events it sends before it reads their receipts.
-        lives: see `Author`.
     """
 
     def __init__(
@@ -191,7 +185,6 @@ class Load:
         rate: float,
         seed: int,
         ahead: Sequence[int] = (1, 1, 1, 4, 16),
-        lives: int | None = None,
     ) -> None:
         self._authors = [
             Author(
@@ -200,7 +193,6 @@ class Load:
                 ahead=each,
                 rate=rate / len(ahead),
                 pick=random.Random(seed * 100 + number),
-                lives=lives,
             )
             for number, each in enumerate(ahead)
         ]
@@ -211,10 +203,6 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Let every author finish what it has sent, and end."""
         for author in self._authors:
             author.tell_to_stop()
         for author in self._authors:

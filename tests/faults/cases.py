@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from faults.disks import refuse_to_write
 from faults.kills import kill_at_random
 from faults.large import fill_the_store
+from faults.links import break_links
 from faults.mails import mistreat_mail
 from faults.outcome import Case, Effort
+from faults.reloads import reload_under_load
 from faults.subscribers import crowd
 
 CASES: Mapping[str, Case] = {
     "kill": kill_at_random,
+    "link": break_links,
     "disk": refuse_to_write,
     "mail": mistreat_mail,
     "crowd": crowd,
     "large": fill_the_store,
+    "reload": reload_under_load,
 }
 
 
@@ -25,6 +29,8 @@ def short(seed: int) -> Effort:
     return Effort(
         seed=seed,
         kills=5,
+        link_kills=4,
+        cut=1.5,
         outages=1,
         outage_tries=20,
         mails=20,
@@ -32,6 +38,7 @@ def short(seed: int) -> Effort:
         subscriber_time=4.0,
         stored=10_000,
         measurements=1,
+        reloads=6,
     )
 
 
@@ -40,13 +47,16 @@ def full(seed: int) -> Effort:
     return Effort(
         seed=seed,
         kills=100,
+        link_kills=30,
+        cut=20.0,
         outages=3,
         outage_tries=200,
-        mails=100,
+        mails=60,
         mail_down=3.0,
-        subscriber_time=8.0,
+        subscriber_time=6.0,
         stored=200_000,
         measurements=3,
+        reloads=100,
     )
 
 
@@ -55,6 +65,8 @@ def soak(seed: int) -> Effort:
     return Effort(
         seed=seed,
         kills=250,
+        link_kills=120,
+        cut=60.0,
         outages=8,
         outage_tries=500,
         mails=500,
@@ -62,4 +74,5 @@ def soak(seed: int) -> Effort:
         subscriber_time=30.0,
         stored=1_000_000,
         measurements=5,
+        reloads=300,
     )

@@ -85,14 +85,13 @@ def _outages(case: str, ground: Ground, room: Path, effort: Effort, fault: Fault
     recovered = []
     for outage in range(effort.outages):
         kill = outage % 2 == 1
-        with Load(book, node.port("authors"), rate=_RATE, seed=effort.seed + outage, lives=None) as load:
+        with Load(book, node.port("authors"), rate=_RATE, seed=effort.seed + outage):
             _acknowledge_more(book, node)
             with fault(node, room):
                 wanted = book.unanswered + effort.outage_tries
                 if not book.wait(unanswered=wanted):
                     broken.append(f"authors were left without an end: {book.unanswered} of {wanted}")
                 if kill:
-                    load.end()
                     killed(node)
             if kill:
                 node = ground.node(PIPELINE, name=room.name)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import functools
 import random
-import socket
 import stat
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lxml import etree
-
 from faults.archive import Archive
 from faults.authors import Book, Load
+from faults.downstream import DOWNSTREAM
 from faults.ground import Ground, killed, settle
 from faults.mail_server import MailServer
 from faults.outcome import Effort, Row, account
-from interop.processes import PATIENCE, NeverHappenedError, free_port
+from faults.peers import Subscriber
+from interop.processes import free_port
 from interop.stage import Node
-from interop.wire import read_frame, send_frame
 
 CASE = "1 kill -9"
 
@@ -71,52 +68,6 @@ _LOADED = 0.6
 _STARTS, _STARTING = 5, 1.0
 
 
-class Subscriber(threading.Thread):
-    """A plain subscriber that acknowledges what it gets, and comes back whenever the broadcaster is there."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(name="subscriber", daemon=True)
-        self._port = port
-        self._stopped = threading.Event()
-        self._events: list[str] = []
-
-    def run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as connection:
-                    while (payload := read_frame(connection)) is not None:
-                        self._take(connection, payload)
-            except (OSError, NeverHappenedError):  # the node is not there (any more)
-                self._stopped.wait(0.02)
-
-    def stop(self) -> None:
-        """End it; the broadcaster has to have closed."""
-        self._stopped.set()
-        self.join(2 * PATIENCE)
-
-    def ivorns(self) -> list[str]:
-        """Give the IVORNs of the events so far."""
-        return list(self._events)
-
-    def _take(self, connection: socket.socket, payload: bytes) -> None:
-        root = etree.fromstring(payload)
-        if etree.QName(root).localname == "Transport":
-            if root.get("role") == "iamalive":
-                send_frame(connection, payload)
-            return
-        ivorn = str(root.get("ivorn"))
-        self._events.append(ivorn)
-        send_frame(connection, _ack(ivorn))
-
-
-def _ack(ivorn: str) -> bytes:
-    return (
-        '<trn:Transport xmlns:trn="http://telescope-networks.org/schema/Transport/v1.1" role="ack" '
-        f'version="1.0"><Origin>{ivorn}</Origin><Response>ivo://org.example/subscriber</Response>'
-        "<TimeStamp>2026-11-24T00:00:00Z</TimeStamp></trn:Transport>"
-    ).encode()
-
-
 def kill_at_random(ground: Ground, effort: Effort) -> Sequence[Row]:
     """Kill a node again and again; let the last life finish; see what each sink has had."""
     pick = random.Random(effort.seed)
@@ -131,12 +82,13 @@ def kill_at_random(ground: Ground, effort: Effort) -> Sequence[Row]:
     pipeline = PIPELINE.replace("@PUBLIC@", str(public)).replace("@MAIL@", str(server.port))
     subscriber = Subscriber(public)
     subscriber.start()
+    downstream = ground.node(DOWNSTREAM.replace("@PORT@", str(public)), name="downstream")
     for life in range(effort.kills):
         node = ground.node(pipeline, ready=False)
         if life and pick.randrange(_STARTS) == 0:
             _die_in(pick.uniform(0, _STARTING), node)
         else:
-            with Load(book, node.port("authors"), rate=RATE, seed=effort.seed + life, lives=1):
+            with Load(book, node.port("authors"), rate=RATE, seed=effort.seed + life):
                 _die_in(pick.uniform(0, _LOADED), node)
     node = ground.node(pipeline)
     with Load(book, node.port("authors"), rate=RATE, seed=effort.seed - 1):
@@ -144,14 +96,17 @@ def kill_at_random(ground: Ground, effort: Effort) -> Sequence[Row]:
         assert book.wait(acknowledged=len(book.sent)), node.transcript()
     owed = set(book.acknowledged)
     archive, spawned = Archive(room / "events", book), room / "spawned"
+    beyond = Archive(downstream.directory / "events", book)
     sinks: dict[str, Callable[[], list[str]]] = {
         "save": archive.ivorns,
         "spawn": lambda: [ivorn for _, ivorn in _spawned(spawned)],
         "email": server.ivorns,
+        "voeflow subscriber": beyond.ivorns,
     }
     for sink, had in sinks.items():
-        settle(sink, functools.partial(_number_had, owed, had), len(owed), node)
+        settle(sink, functools.partial(_number_had, owed, had), len(owed), node, downstream)
     node.stop()
+    downstream.stop()
     subscriber.stop()
     row = functools.partial(account, CASE, tries=effort.kills, acknowledged=owed, sent=book.sent)
     return [
@@ -162,6 +117,7 @@ def kill_at_random(ground: Ground, effort: Effort) -> Sequence[Row]:
             deliveries=server.ivorns(),
             ids=[(mail.message_id, mail.subject) for mail in server.taken()],
         ),
+        row("voeflow subscriber", deliveries=beyond.ivorns(), repeats_show=False),
         row(
             "plain subscriber",
             deliveries=subscriber.ivorns(),

@@ -49,6 +49,8 @@ class Effort:
     Attributes:
         seed: of all that is random.
         kills: how often the node is killed.
+        link_kills: how often the nodes of a link are killed.
+        cut: for how long a link is cut, in seconds.
         outages: how often the disk refuses to be written, for each way in which it does.
         outage_tries: how many connections of authors find the store unable to write, each time.
         mails: how many events are mailed.
@@ -56,10 +58,13 @@ class Effort:
         subscriber_time: for how long subscribers are measured, in seconds, with and without bad ones.
         stored: how many events are in the large store.
         measurements: how often a start and an intake rate are measured.
+        reloads: how often the pipeline is read again.
     """
 
     seed: int
     kills: int
+    link_kills: int
+    cut: float
     outages: int
     outage_tries: int
     mails: int
@@ -67,6 +72,7 @@ class Effort:
     subscriber_time: float
     stored: int
     measurements: int
+    reloads: int
 
 
 Case = Callable[[Ground, Effort], Sequence[Row]]

@@ -17,6 +17,7 @@ import trio
 from faults.authors import Book, Load
 from faults.ground import Ground, memory, settle
 from faults.outcome import Effort, Row, account
+from faults.peers import acknowledgement
 from interop.stage import Node
 
 PIPELINE = """\
@@ -199,16 +200,6 @@ class Crowd(threading.Thread):
                 had.setdefault(ivorn, now)
                 if good:
                     await stream.send_all(acknowledgement(ivorn))
-
-
-def acknowledgement(ivorn: str) -> bytes:
-    """Write a subscriber's receipt, as a frame."""
-    payload = (
-        '<trn:Transport xmlns:trn="http://telescope-networks.org/schema/Transport/v1.1" role="ack" '
-        f'version="1.0"><Origin>{ivorn}</Origin><Response>ivo://org.example/subscriber</Response>'
-        "<TimeStamp>2026-11-24T00:00:00Z</TimeStamp></trn:Transport>"
-    ).encode()
-    return _COUNT.pack(len(payload)) + payload
 
 
 def _quantile(ordered: Sequence[float], part: float) -> float:
