@@ -9,18 +9,19 @@ They are W3C XML Schema and not RELAX NG, for three reasons. Measured with libxm
 is wrong ("Extra element What in interleave" for a bad attribute further down). And the standard's own grammar
 is an XML Schema, so that `xsi:type` in a packet has a meaning, which RELAX NG cannot express.
 
-Threads: a validator keeps the log of its last run, so each thread has its own, compiled at its first use
-(about 1 ms). No grammar uses xs:ID, for which libxml2 would write into the packet's tree, so one packet may
-be checked in several threads at once. Only the package's own files are read: given a schema, libxml2 does not
-follow a packet's `xsi:schemaLocation`.
+Threads: a validator keeps the log of its last run, so one thread at a time has it. Those not in use are kept,
+whichever thread compiled them (about 1 ms each), since worker threads come and go. No grammar uses xs:ID, for
+which libxml2 would write into the packet's tree, so one packet may be checked in several threads at once. Only
+the package's own files are read: given a schema, libxml2 does not follow a packet's `xsi:schemaLocation`.
 """
 
 from __future__ import annotations
 
 import copy
 import re
-import threading
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from typing import Final, cast
@@ -52,10 +53,13 @@ _LOOKED_INTO = 50
 #: over an element's elder siblings at each complaint about it, so that the cost is complaints by elements: at
 #: this bound some 20 ms, where 1 MiB of bad elements could take 20 s.
 _COSTLY = 4_000_000
-_COST = "count(//*) * (count(//*) + count(//@*))"
+_COST = etree.XPath("count(//*) * (count(//*) + count(//@*))")
 
 #: How much of such a packet is read between looks at whether it has failed already, in bytes.
 _PIECE = 65_536
+
+#: Compiled grammars that no thread uses now; a deque's pop and append are atomic.
+_spare: defaultdict[str, deque[etree.XMLSchema]] = defaultdict(deque)
 
 _VERSIONS = {namespace: version for version, namespace in NAMESPACES.items()}
 _ANY_VERSION = "http://www.ivoa.net/xml/VOEvent/v1.1, .../v2.0 or .../v2.1"
@@ -144,13 +148,13 @@ def _stray(root: etree._Element, namespace: str | None) -> str:
 
 
 def _check(grammar: str, root: etree._Element) -> tuple[Defect, ...]:
-    validator = _validators.of(grammar)
-    if _validators.cost(root) > _COSTLY:
-        complaints = _complaints_reading(validator, root)
-    elif validator.validate(root):
-        return ()
-    else:
-        complaints = list(validator.error_log)
+    with _validator(grammar) as validator:
+        if _cost(root) > _COSTLY:
+            complaints = _complaints_reading(validator, root)
+        elif validator.validate(root):
+            return ()
+        else:
+            complaints = list(validator.error_log)
     found: dict[str, Defect] = {}
     for complaint in complaints[:_LOOKED_INTO]:
         message = printable(explain(complaint, root, _content(grammar)), MAX_MESSAGE)
@@ -183,25 +187,23 @@ def _defect(message: str, root: etree._Element) -> Defect:
     return Defect(printable(message, MAX_MESSAGE), root.sourceline)
 
 
-class _Validators(threading.local):
-    """One thread's compiled grammars."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[str, etree.XMLSchema] = {}
-        self._cost = etree.XPath(_COST)
-
-    def of(self, grammar: str) -> etree.XMLSchema:
-        validator = self._compiled.get(grammar)
-        if validator is None:
-            validator = self._compiled[grammar] = etree.XMLSchema(_read(grammar))
-        return validator
-
-    def cost(self, root: etree._Element) -> float:
-        """Give what it may cost to check a packet's tree: its elements by its elements and attributes."""
-        return cast("float", self._cost(root))
+@contextmanager
+def _validator(grammar: str) -> Iterator[etree.XMLSchema]:
+    """Lend a compiled grammar that no other thread uses now."""
+    spare = _spare[grammar]
+    try:
+        validator = spare.pop()
+    except IndexError:
+        validator = etree.XMLSchema(_read(grammar))
+    try:
+        yield validator
+    finally:
+        spare.append(validator)
 
 
-_validators = _Validators()
+def _cost(root: etree._Element) -> float:
+    """Give what it may cost to check a packet's tree: its elements by its elements and attributes."""
+    return cast("float", _COST(root))
 
 
 def _read(grammar: str) -> etree._Element:
