@@ -11,8 +11,8 @@ is an XML Schema, so that `xsi:type` in a packet has a meaning, which RELAX NG c
 
 Threads: a validator keeps the log of its last run, so one thread at a time has it. Those not in use are kept,
 whichever thread compiled them (about 1 ms each), since worker threads come and go. No grammar uses xs:ID, for
-which libxml2 would write into the packet's tree, so one packet may be checked in several threads at once. Only
-the package's own files are read: given a schema, libxml2 does not follow a packet's `xsi:schemaLocation`.
+which libxml2 would write into the packet's tree, so one packet may be checked in several threads at once.
+Only the package's own files are read: given a schema, libxml2 follows no `xsi:schemaLocation` of a packet.
 """
 
 from __future__ import annotations

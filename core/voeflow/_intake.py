@@ -7,7 +7,7 @@ Nothing is answered before the commit that holds it has returned.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -70,6 +70,8 @@ class Intake:
 
     Attributes:
         max_event: as given; it may change while the intake runs.
+        counts: how many packets were `accepted`, of these `invalid` (they break their grammar), how many were
+            a `duplicate`, and how many `refused`, since the start.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Intake:
         self._accepted = accepted
         self._observers = observers
         self.max_event = max_event
+        self.counts = Counter({"accepted": 0, "invalid": 0, "duplicate": 0, "refused": 0})
         self._waiting: deque[_Entry] = deque()
         self._waiting_bytes = 0
         self._room = trio.lowlevel.ParkingLot()
@@ -170,7 +173,14 @@ class Intake:
             else:
                 accepted.append(Envelope(seq, entry.event))
                 self._observers.tell("event_accepted", event=entry.event)
-        self._tell_accepted(accepted, duplicates=sum(seq is None for seq in seqs))
+        duplicates = sum(seq is None for seq in seqs)
+        self.counts.update(
+            accepted=len(accepted),
+            invalid=sum(not envelope.event.valid for envelope in accepted),
+            duplicate=duplicates,
+            refused=len(batch) - len(seqs),
+        )
+        self._tell_accepted(accepted, duplicates)
         if accepted:
             self._accepted(accepted)
 

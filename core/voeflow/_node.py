@@ -92,6 +92,7 @@ class RunningNode:
                 task_status.started()
                 await self._stopping.wait()
                 await self._drain(works)
+                log.info("taken since the start", **works.intake.counts)
                 nursery.cancel_scope.cancel()
         finally:
             if works is not None:

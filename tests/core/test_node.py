@@ -733,3 +733,17 @@ async def test_a_mistake_in_a_plugin_is_told_with_its_place(tmp_path: Path) -> N
 
     (line,) = [line for line in logs if line["event"] == "delivery given up"]
     assert re.search(r"\(test_node\.py:\d+\)$", line["reason"])
+
+
+async def test_what_was_taken_is_counted_and_told_at_the_end(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, SIMPLE) as (pipeline, _):
+            submit = pipeline.transports["in"].instance.node.submit
+            await submit(voevent())
+            await submit(voevent())
+            await submit(voevent(body="<Wherewhen/>"), validate="wellformed")
+            await submit(b"<html/>")
+
+    (line,) = [line for line in logs if line["event"] == "taken since the start"]
+    counts = {name: line[name] for name in ("accepted", "invalid", "duplicate", "refused")}
+    assert counts == {"accepted": 2, "invalid": 1, "duplicate": 1, "refused": 1}

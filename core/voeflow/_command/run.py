@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -24,6 +25,9 @@ from voeflow._text import printable
 from voeflow._watchdog import Watchdog
 
 log = structlog.get_logger()
+
+#: How long after a second signal the process is ended whatever still runs in it, in seconds.
+LAST_PATIENCE = 5.0
 
 
 @click.command("run")
@@ -94,17 +98,37 @@ async def _heed(
     nursery: trio.Nursery,
 ) -> None:
     stopping = False
+    reloads: set[trio.CancelScope] = set()
     async for number in signals:
         log.info("signal received", signal=signal.Signals(number).name)
         if number == signal.SIGHUP:
             if ready.is_told and not stopping:
-                nursery.start_soon(reload)
+                nursery.start_soon(_until_stopped, reloads, reload)
         elif stopping or not ready.is_told:
+            _end_soon()
             nursery.cancel_scope.cancel()
         else:
             stopping = True
             notify("STOPPING=1")
+            for scope in reloads:
+                scope.cancel()
             node.stop()
+
+
+async def _until_stopped(reloads: set[trio.CancelScope], reload: Callable[[], Awaitable[None]]) -> None:
+    with trio.CancelScope() as scope:
+        reloads.add(scope)
+        try:
+            await reload()
+        finally:
+            reloads.discard(scope)
+
+
+def _end_soon() -> None:
+    """End the process in a while, should a plugin keep it from stopping: a second signal stops at once."""
+    timer = threading.Timer(LAST_PATIENCE, os._exit, [1])
+    timer.daemon = True
+    timer.start()
 
 
 async def _reload(node: RunningNode, path: Path, plugins: Plugins) -> None:
