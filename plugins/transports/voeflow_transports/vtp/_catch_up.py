@@ -167,7 +167,7 @@ class CatchUp:
                 log.warning("event left out: it is too long for this subscriber", **about, bytes=size)
             else:
                 fitting.append(delivery)
-        return await self.fan_out.choose(subscription, fitting)
+        return await self.fan_out.asking.choose(subscription, fitting)
 
     async def _hand(
         self, subscription: Subscription, past: Past, deliveries: Sequence[voeflow.Delivery]

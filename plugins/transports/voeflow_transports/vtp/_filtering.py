@@ -69,11 +69,15 @@ class Filtering:
         Otherwise one peer could bring another whenever the last was barred.
         """
         self._barred[expression] = reason
+        while len(self._barred) > _MOST_BARRED:
+            self._barred.popitem(last=False)
+        self.punish(hosts, now)
+
+    def punish(self, hosts: Iterable[str], now: float) -> None:
+        """Admit no filters for a while from the networks of some hosts."""
         for host in hosts:
             if host:  # who may open a Unix socket was chosen by its owner
                 self._penitent[network_of(host)] = now + _PENANCE
-        while len(self._barred) > _MOST_BARRED:
-            self._barred.popitem(last=False)
         while len(self._penitent) > _MOST_BARRED:
             self._penitent.popitem(last=False)
 
@@ -81,7 +85,7 @@ class Filtering:
         if len(expression) > self.longest:
             return f"is longer than {self.longest} characters"
         if now < self._penitent.get(network_of(host), 0.0):
-            return "its address has brought one that takes too long"
+            return "its address has brought some that take too long"
         if expression in self._barred:
             return self._barred[expression]
         return ""

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import trio
@@ -23,6 +23,9 @@ _READ_SIZE = 2**16
 
 _TOO_LONG = "takes too long"
 
+#: The budget of who has none, in seconds.
+_UNBOUNDED = 1e9
+
 
 @attrs.frozen
 class Judgement:
@@ -31,13 +34,51 @@ class Judgement:
     Attributes:
         held: for each expression that was asked, whether it holds for each packet, in order.
         unusable: the expressions that are no XPath that can be used, each with the reason.
+        unpaid: the expressions that were not asked to the end, since their account was used up. Those after
+            them may not have been asked.
+        taken: how much processor time the expressions of each account took, in seconds.
         costly: the expression that ended the asking, with what it did, or None. Those after it were not
             asked.
     """
 
     held: dict[str, list[bool]] = attrs.field(factory=dict)
     unusable: dict[str, str] = attrs.field(factory=dict)
+    unpaid: list[str] = attrs.field(factory=list)
+    taken: dict[str, float] = attrs.field(factory=dict)
     costly: tuple[str, str] | None = None
+
+    def take(self, account: str, seconds: float) -> None:
+        """Add to what an account's expressions took."""
+        self.taken[account] = self.taken.get(account, 0.0) + seconds
+
+
+@attrs.frozen
+class _Request:
+    expressions: Sequence[str]
+    packets: Sequence[bytes]
+    accounts: Mapping[str, str]
+    budgets: Mapping[str, float]
+
+    def account(self, expression: str) -> str:
+        return self.accounts.get(expression, "")
+
+    def limit(self, expression: str, time_limit: float, taken: Mapping[str, float]) -> float:
+        account = self.account(expression)
+        return min(time_limit, self.budgets.get(account, _UNBOUNDED) - taken.get(account, 0.0))
+
+    def write(self, expressions: Sequence[str], time_limit: float, taken: Mapping[str, float]) -> bytes:
+        """Write a request for some of the expressions, when some time was taken already."""
+        places = {
+            account: place for place, account in enumerate(dict.fromkeys(map(self.account, expressions)))
+        }
+        request = {
+            "expressions": expressions,
+            "accounts": [places[self.account(each)] for each in expressions],
+            "budgets": [self.budgets.get(each, _UNBOUNDED) - taken.get(each, 0.0) for each in places],
+            "events": len(self.packets),
+            "seconds": time_limit,
+        }
+        return b"".join([frame(json.dumps(request).encode()), *map(frame, self.packets)])
 
 
 @attrs.define(eq=False)
@@ -53,18 +94,34 @@ class Judge:
     _read: bytes = attrs.field(default=b"", init=False, repr=False)
     _lock: trio.Lock = attrs.field(factory=trio.Lock, init=False, repr=False)
 
-    async def ask(self, expressions: Sequence[str], packets: Sequence[bytes]) -> Judgement:
+    async def ask(
+        self,
+        expressions: Sequence[str],
+        packets: Sequence[bytes],
+        accounts: Mapping[str, str] | None = None,
+        budgets: Mapping[str, float] | None = None,
+    ) -> Judgement:
         """Ask expressions of packets, up to one that takes too long; without packets, whether they are XPath.
 
         Args:
             expressions: of any length and content.
             packets: VOEvents that `voeflow.Event.parse` takes.
+            accounts: for each expression, on whose account it is asked; the account `""` if left out.
+            budgets: how much processor time all expressions of an account may take, in seconds; as much as
+                they like if left out.
 
         Raises:
             OSError: the process cannot be started.
         """
         async with self._lock:
-            return await self._ask(list(dict.fromkeys(expressions)), packets, Judgement())
+            request = _Request(list(dict.fromkeys(expressions)), packets, accounts or {}, budgets or {})
+            judgement = Judgement()
+            costly = await self._try(request, judgement)
+            if costly is not None and costly[1] != _TOO_LONG:
+                # Nobody is known to be at fault: the system may have ended the process, for want of memory
+                # say, whatever was being asked.
+                costly = await self._try(request, judgement)
+            return attrs.evolve(judgement, costly=costly)
 
     async def aclose(self) -> None:
         """End the process, if there is one."""
@@ -77,44 +134,40 @@ class Judge:
                 assert pipe is not None
                 await trio.aclose_forcefully(pipe)
 
-    async def _ask(
-        self, expressions: Sequence[str], packets: Sequence[bytes], judgement: Judgement
-    ) -> Judgement:
-        """Ask, and ask once more where the process ended and nobody is known to be at fault.
-
-        The system may have ended it, for want of memory say, whatever was being asked.
-        """
-        costly = await self._try(expressions, packets, judgement)
-        if costly is not None and costly[1] != _TOO_LONG:
-            costly = await self._try(expressions, packets, judgement)
-        return attrs.evolve(judgement, costly=costly)
-
-    async def _try(
-        self, expressions: Sequence[str], packets: Sequence[bytes], judgement: Judgement
-    ) -> tuple[str, str] | None:
+    async def _try(self, request: _Request, judgement: Judgement) -> tuple[str, str] | None:
         """Add the answers to `judgement`; give the expression that ended the asking, and what happened."""
-        left = [each for each in expressions if each not in judgement.held.keys() | judgement.unusable]
-        request = {"expressions": left, "events": len(packets), "seconds": self.time_limit}
+        known = judgement.held.keys() | judgement.unusable.keys() | set(judgement.unpaid)
+        left = [each for each in request.expressions if each not in known]
         whole = False
         asked = ""
         process = self._process or await self._start()
         assert process.stdin is not None
         try:
-            await process.stdin.send_all(
-                b"".join([frame(json.dumps(request).encode()), *map(frame, packets)])
-            )
+            await process.stdin.send_all(request.write(left, self.time_limit, judgement.taken))
             for asked in left:
                 with trio.fail_after(self.time_limit + _WALL):
-                    line = await self._line(process)
-                if line.startswith(_judge_process.UNUSABLE):
-                    judgement.unusable[asked] = line[1:].decode()
+                    taken, _, answer = (await self._line(process)).partition(b" ")
+                judgement.take(request.account(asked), int(taken) / 1e6)
+                if answer.startswith(_judge_process.UNUSABLE):
+                    judgement.unusable[asked] = answer[1:].decode()
+                elif answer == _judge_process.UNPAID:
+                    judgement.unpaid.append(asked)
                 else:
-                    judgement.held[asked] = [digit == ord("1") for digit in line]
+                    judgement.held[asked] = [digit == ord("1") for digit in answer]
             whole = True
         except trio.TooSlowError:
+            judgement.take(request.account(asked), self.time_limit)
             return asked, _TOO_LONG
         except (EOFError, trio.BrokenResourceError):
-            return asked or left[0], _what_happened(await process.wait())
+            asked = asked or left[0]
+            happened = _what_happened(await process.wait())
+            if happened == _TOO_LONG:
+                limit = request.limit(asked, self.time_limit, judgement.taken)
+                judgement.take(request.account(asked), limit)
+                if limit < self.time_limit:  # it is its account that had too little left
+                    judgement.unpaid.append(asked)
+                    return None
+            return asked, happened
         finally:
             if not whole:  # what it writes next belongs to a request that nobody waits for
                 await self.aclose()

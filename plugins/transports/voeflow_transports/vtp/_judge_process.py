@@ -5,10 +5,14 @@ inside libxml2 cannot be stopped. A process can: the kernel ends this one when a
 processor time, and the broadcaster starts another. Even whether an expression is XPath is asked here, since
 that is found out by trying it.
 
-It says `ready` first. A request comes on standard input, in frames: first JSON,
-`{"expressions": [...], "events": 2, "seconds": 1.0}`, then each event's packet. The answer is a line for each
-expression, in order: a `1` or `0` for each event, or `!` and why it is no XPath that can be used. An
-expression that fails on an event does not hold for it. The end of standard input ends the process.
+It says `ready` first. A request comes on standard input, in frames: first JSON, then each event's packet:
+
+    {"expressions": ["//Who", "//What"], "accounts": [0, 0], "budgets": [0.7], "events": 2, "seconds": 1.0}
+
+The answer is a line for each expression, in order: how much processor time it took, in microseconds, a space,
+and a `1` or `0` for each event; or `!` and why it is no XPath that can be used; or `-` where its account had
+nothing left and it was not asked. An expression may take `seconds`, and what is left of its account's budget.
+One that fails on an event does not hold for it. The end of standard input ends the process.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 from typing import BinaryIO
 
 import voeflow
@@ -25,8 +30,11 @@ import voeflow
 #: The first line of what it writes.
 READY = b"ready"
 
-#: What a line begins with that tells why an expression cannot be used.
+#: What an answer begins with that tells why an expression cannot be used.
 UNUSABLE = b"!"
+
+#: What an answer consists of that tells of an expression that was not asked.
+UNPAID = b"-"
 
 #: The longest such reason, in characters.
 _LONGEST_REASON = 300
@@ -49,11 +57,17 @@ def main() -> None:
         request = json.loads(head)
         packets = [_read_frame(requests) or b"" for _ in range(request["events"])]
         events = [voeflow.Event.parse(packet, max_bytes=len(packet)) for packet in packets]
-        for expression in request["expressions"]:
-            signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-            answer = _ask(expression, events)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            answers.write(answer + b"\n")
+        budgets = request["budgets"]
+        for expression, account in zip(request["expressions"], request["accounts"], strict=True):
+            limit = min(request["seconds"], budgets[account])
+            answer, began = UNPAID, time.process_time()
+            if limit > 0:
+                signal.setitimer(signal.ITIMER_PROF, limit)
+                answer = _ask(expression, events)
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            taken = time.process_time() - began
+            budgets[account] -= taken
+            answers.write(b"%d %s\n" % (taken * 1e6, answer))
             answers.flush()
 
 

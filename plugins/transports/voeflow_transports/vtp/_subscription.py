@@ -46,7 +46,7 @@ class Subscription:
         max_unsent: how many bytes may wait for it.
         flushes: the nursery in which what waits is sent.
         filters: the expressions of which one must hold; without any, every event is for it.
-        strikes: how many of the filters that it brought took too long.
+        lost: those of the filters that it brought that took too long.
         asked: whether it has asked to resume; it may do so once.
         past: what it is being given of the past: until it has that, nothing new is for it.
         answered: set when it has said something, as most do at once when they are greeted.
@@ -58,7 +58,7 @@ class Subscription:
     max_unsent: int
     flushes: trio.Nursery
     filters: tuple[str, ...] = ()
-    strikes: int = 0
+    lost: set[str] = attrs.field(factory=set, init=False)
     asked: bool = False
     past: Past | None = None
     answered: trio.Event = attrs.field(factory=trio.Event, init=False)

@@ -12,6 +12,7 @@ import voeflow
 
 from ._addresses import SUBSCRIBERS_PORT, Address
 from ._allow import check_open, read_allow
+from ._asking import Asking
 from ._broadcaster import Broadcaster
 from ._catch_up import CatchUp
 from ._connection import Connection
@@ -122,7 +123,8 @@ class VTPBroadcast:
         default=voeflow.Seconds(1.0),
         validator=above_zero,
         metadata={
-            "help": "how much processor time one filter may take for a batch of events, before it is barred"
+            "help": "how much processor time one filter may take for a batch of events before it is barred, "
+            "and how much the filters of one address may, beyond what is usual, in an hour"
         },
     )
 
@@ -151,7 +153,7 @@ class VTPBroadcast:
             StoreError: the node's log cannot be read.
         """
         filtering = Filtering(self.max_filters, self.max_filter_length)
-        fan_out = FanOut(node, filtering, self.max_filter_time)
+        fan_out = FanOut(node, Asking(node.name, filtering, self.max_filter_time))
         catch_up = CatchUp(node, fan_out, self.resume_reach)
         await catch_up.look_back(self.catch_up)
         async with trio.open_nursery() as nursery:
@@ -226,7 +228,7 @@ class VTPBroadcast:
         about = {"transport": name, "peer": subscription.connection.peer}
         match found:
             case FiltersBrought(expressions):
-                await fan_out.set_filters(subscription, expressions)
+                await fan_out.asking.set_filters(subscription, expressions)
             case Receipt(accepted=False):
                 log.info(
                     "event refused by a subscriber",
