@@ -15,6 +15,7 @@ from transports.vtp_support import IVOID, clock
 from voeflow_transports.vtp._backoff import BackOff
 from voeflow_transports.vtp._messages import Message, write_authenticate, write_iamalive
 from voeflow_transports.vtp.broadcast import VTPBroadcast
+from voeflow_transports.vtp.receive import VTPReceive
 from voeflow_transports.vtp.subscribe import VTPSubscribe
 
 ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2")
@@ -155,8 +156,38 @@ async def test_a_broker_that_closes_at_once_is_asked_ever_more_seldom_and_told_e
     told = [each for each in logs if each["event"] == "not subscribed"]
     assert [each["failures"] for each in told] == [1, 2, 4, 8]
     assert {each["reason"] for each in told} == {
-        "closed before a first message: is this address allowed there?"
+        "closed before a first message: is this address allowed there, or is that the port for authors?"
     }
+
+
+@pytest.mark.parametrize("first", [write_authenticate(BROKER, clock), write_iamalive(BROKER, clock), ONE])
+async def test_it_says_that_it_is_subscribed_when_the_broker_has_spoken(first: bytes) -> None:
+    with capture_logs() as logs:
+        async with listening() as (port, accept), running(subscribe(port), FakeNode()):
+            broker = await accept()
+            await trio.testing.wait_all_tasks_blocked()
+            before = [each["event"] for each in logs]
+            await broker.send(first)
+            await broker.message()
+            await broker.send(first)
+            await broker.message()
+    assert before == ["connected"]
+    (told,) = [each for each in logs if each["event"] == "subscribed"]
+    assert told["remote"] == f"127.0.0.1:{port}"
+
+
+async def test_at_the_port_for_authors_it_never_says_that_it_is_subscribed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with capture_logs() as logs:
+        async with (
+            running(VTPReceive(listen=("127.0.0.1:0",)), FakeNode()) as (listener,),
+            running(subscribe(listener.port), FakeNode()),
+        ):
+            await trio.sleep(60)  # it waits 20 s for an event
+    events = [each["event"] for each in logs if each.get("remote") == f"127.0.0.1:{listener.port}"]
+    assert events[:2] == ["connected", "not subscribed"]
+    assert "subscribed" not in events
 
 
 async def test_a_connection_that_lasted_begins_the_waits_again(

@@ -103,8 +103,8 @@ async def _attempt(
         return Ending(f"did not answer in {voeflow.show_seconds(persistence.connect_timeout)}", False, 0.0)
     except OSError as error:
         return Ending(f"cannot be reached: {error.strerror or error}", False, 0.0)
-    log.info("subscribed", transport=name, remote=str(remote), peer=connection.peer)
-    return await Session(connection, manner, submit, name, place).run()
+    log.info("connected", transport=name, remote=str(remote), peer=connection.peer)
+    return await Session(connection, manner, submit, name, place, str(remote)).run()
 
 
 def _is_power_of_two(number: int) -> bool:

@@ -31,6 +31,10 @@ _MAX_UNSENT = 2**20
 #: kernel's buffers, and then the broker, hold what follows.
 _MAX_BYTES_IN_HAND = 8 * 2**20
 
+#: How a connection ends that was no subscription. A receiver of authors' events takes it too, and closes it
+#: when nothing comes.
+_UNHEARD = "closed before a first message: is this address allowed there, or is that the port for authors?"
+
 
 @attrs.frozen(kw_only=True)
 class Manner:
@@ -91,6 +95,7 @@ class Session:
         submit: what takes the packets.
         name: the transport's table, for the log.
         place: how far we have come with this broker, or None to ask it for nothing that we missed.
+        remote: the broker's address as it was given, for the log.
     """
 
     connection: Connection
@@ -98,6 +103,7 @@ class Session:
     submit: Submit
     name: str
     place: Place | None
+    remote: str
     _machine: Subscriber = attrs.field(init=False)
     _in_hand: deque[_InHand] = attrs.field(factory=deque, init=False)
     _bytes: int = attrs.field(default=0, init=False)
@@ -132,7 +138,7 @@ class Session:
         lasted = trio.current_time() - opened
         if machine.fault or machine.heard:
             return Ending(machine.fault or "closed the connection", machine.heard, lasted)
-        return Ending("closed before a first message: is this address allowed there?", False, lasted)
+        return Ending(_UNHEARD, False, lasted)
 
     async def _read(self) -> None:
         machine = self._machine
@@ -147,7 +153,10 @@ class Session:
             if data is None:
                 machine.tick(trio.current_time())
                 continue
+            known = machine.heard
             found = machine.receive(data, trio.current_time())
+            if machine.heard and not known:  # a broker that serves subscribers speaks first, or sends events
+                log.info("subscribed", transport=self.name, remote=self.remote, peer=self.connection.peer)
             self._send()  # an iamalive is answered before any event is looked at
             for each in found:
                 if isinstance(each, Packet):
