@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 from pathlib import Path
@@ -240,6 +241,35 @@ def test_a_program_that_cannot_run_is_named_at_start(tmp_path: Path) -> None:
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     with pytest.raises(ValueError, match="#!/bin/sh"):
         Spawn(("./slew.sh",), directory=tmp_path).start()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("#!/bin/sh\r\n", r'"/bin/sh\r", which does not exist (Windows line ends? run dos2unix)'),
+        ("#! /opt/nix/python -u\n", '"/opt/nix/python", which does not exist'),
+        ("#!no/such\n", '"no/such", which does not exist'),
+        ("#!\n", "#!/bin/sh or the like"),
+    ],
+)
+def test_a_script_whose_first_line_names_nothing_that_exists_is_told_at_start(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    script = tmp_path / "slew.sh"
+    script.write_bytes(line.encode() + b"exit 0\n")
+    script.chmod(0o755)
+    for command, environment in (("./slew.sh", {}), ("slew.sh", {"PATH": str(tmp_path)})):
+        with pytest.raises(ValueError, match=re.escape(told) + "$"):
+            Spawn((command,), directory=tmp_path, environment=environment).start()
+
+
+@pytest.mark.parametrize("line", ["#!/bin/sh", "#!\t/bin/sh -e", "#!/usr/bin/env voeflow-no-such", "#!own"])
+def test_a_script_whose_first_line_names_what_exists_may_start(tmp_path: Path, line: str) -> None:
+    (tmp_path / "own").touch()
+    script = tmp_path / "slew.sh"
+    script.write_text(line + "\nexit 0\n")
+    script.chmod(0o755)
+    Spawn(("./slew.sh",), directory=tmp_path).start()
 
 
 def test_a_program_on_the_path_or_in_the_directory_may_start(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -117,25 +118,25 @@ class Spawn:
         """See that the command can be run.
 
         Raises:
-            ValueError: there is no such directory or program, or it is not executable; the message names it.
+            ValueError: there is no such directory or program, it is not executable, or what is to run it is
+                not there; the message names it.
         """
         if not self.directory.is_dir():
             raise ValueError(f"there is no directory {self.directory} to run {self.command[0]} in")
         program = self.command[0]
         if os.sep not in program:
             path = (os.environ | self.environment).get("PATH", os.defpath)
-            if shutil.which(program, path=path) is None:
+            found = shutil.which(program, path=path)
+            if found is None:
                 raise ValueError(f'there is no program "{program}" on the PATH ({path})')
+            _see_what_runs(Path(found), self.directory)
             return
         file = self.directory / program
         if not file.is_file():
             raise ValueError(f"there is no program {file}")
         if not os.access(file, os.X_OK):
             raise ValueError(f"{file} is not executable (chmod +x {file})")
-        if _is_script_without_shebang(file):
-            raise ValueError(
-                f"{file} does not say what runs it; its first line should be #!/bin/sh or the like"
-            )
+        _see_what_runs(file, self.directory)
 
     async def handle(self, event: voeflow.Event, delivery: voeflow.Delivery) -> None:
         """Run the command and wait for its end.
@@ -223,14 +224,32 @@ def _why(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _is_script_without_shebang(file: Path) -> bool:
-    """Whether a file is text that the kernel cannot run; a shell would guess, but none is asked."""
+def _see_what_runs(file: Path, directory: Path) -> None:
+    """See that a script says what runs it, and that this is there; what `env` is to find is its own affair.
+
+    Raises:
+        ValueError: it says nothing, or what is not there; a shell would guess, but none is asked.
+    """
     try:
         with file.open("rb") as stream:
-            head = stream.read(256)
+            head = stream.read(256)  # as much as Linux looks at (BINPRM_BUF_SIZE)
     except OSError:  # executable but not readable: as good as compiled
-        return False
-    return not head.startswith(b"#!") and head.isascii() and b"\0" not in head
+        return
+    line = head.partition(b"\n")[0]
+    # As the kernel reads it: blanks and tabs end a word, and the carriage return of Windows is in it.
+    words = re.split(rb"[ \t]+", line[2:].strip(b" \t")) if line.startswith(b"#!") else [b""]
+    interpreter = os.fsdecode(words[0])
+    if not interpreter:
+        if head.startswith(b"#!") or (head.isascii() and b"\0" not in head):
+            raise ValueError(
+                f"{file} does not say what runs it; its first line should be #!/bin/sh or the like"
+            )
+    elif "\0" in interpreter or not (directory / interpreter).exists():
+        hint = " (Windows line ends? run dos2unix)" if interpreter.endswith("\r") else ""
+        raise ValueError(
+            f'{file} cannot be run: its first line names "{voeflow.printable(interpreter)}", which does not'
+            f" exist{hint}"
+        )
 
 
 def _ending(status: int) -> str:
