@@ -59,17 +59,16 @@ Fault = Callable[[Node, Path], AbstractContextManager[None]]
 def refuse_to_write(ground: Ground, effort: Effort) -> Sequence[Row]:
     """Keep a node from writing in each way that this machine allows, and let it write again."""
     rows = []
-    full = ground.room("full")
-    if ground.mount("full/disk", _DISK):
+    full, limited, frozen, busy = map(ground.room, ("full", "limited", "frozen", "busy"))
+    if mounts := ground.mount("full/disk", _DISK):
         rows.append(_outages("3 full disk", ground, full, effort, _filled, "tmpfs, filled and freed"))
         rows.append(_refused_start(ground))
-    limited = ground.room("limited")
-    rows.append(_outages("3 no growth", ground, limited, effort, _limited, "RLIMIT_FSIZE 0 on the node"))
-    frozen = ground.room("frozen")
-    if ground.can_freeze():
+    if freezes := ground.can_freeze():
         fault = functools.partial(_frozen, ground)
         rows.append(_outages("3 read-only", ground, frozen, effort, fault, "its files made immutable (ext4)"))
-    busy = ground.room("busy")
+    if effort.outages > 1 or not (mounts and freezes):
+        # What every user may do to a process of theirs; in the short form only where no more is allowed.
+        rows.append(_outages("3 no growth", ground, limited, effort, _limited, "RLIMIT_FSIZE 0 on the node"))
     few = attrs.evolve(effort, outages=1, outage_tries=5)  # each takes SQLite's own patience of five seconds
     rows.append(_outages("3 locked store", ground, busy, few, _locked, "another process writes to it"))
     return rows

@@ -55,7 +55,7 @@ class Effort:
         outage_tries: how many connections of authors find the store unable to write, each time.
         mails: how many events are mailed.
         mail_down: how long the mail server is down, in seconds.
-        subscriber_time: for how long subscribers are measured, in seconds, with and without bad ones.
+        broadcast: how many events good subscribers are sent without bad ones, and with them.
         stored: how many events are in the large store.
         measurements: how often a start and an intake rate are measured.
         reloads: how often the pipeline is read again.
@@ -69,7 +69,7 @@ class Effort:
     outage_tries: int
     mails: int
     mail_down: float
-    subscriber_time: float
+    broadcast: int
     stored: int
     measurements: int
     reloads: int

@@ -9,7 +9,7 @@ import threading
 from lxml import etree
 
 from interop.processes import PATIENCE, NeverHappenedError
-from interop.wire import read_frame, send_frame
+from interop.wire import read_frame
 
 _COUNT = struct.Struct("!I")
 
@@ -51,21 +51,25 @@ class Subscriber(threading.Thread):
         return list(self._events)
 
     def _take(self, connection: socket.socket, payload: bytes) -> None:
-        root = etree.fromstring(payload)
-        if etree.QName(root).localname == "Transport":
-            if root.get("role") == "iamalive":
-                send_frame(connection, payload)
-            return
-        ivorn = str(root.get("ivorn"))
-        self._events.append(ivorn)
-        connection.sendall(acknowledgement(ivorn))
+        role, ivorn = read(payload)
+        if role is None:
+            self._events.append(ivorn)
+        connection.sendall(answer(role or "ack", ivorn))
 
 
-def acknowledgement(ivorn: str) -> bytes:
-    """Write a subscriber's receipt, as a frame."""
+def read(payload: bytes) -> tuple[str | None, str]:
+    """Read what a broadcaster sends: the role and the origin of a Transport message, or an event's IVORN."""
+    root = etree.fromstring(payload)
+    if etree.QName(root).localname == "Transport":
+        return str(root.get("role")), str(root.findtext("Origin"))
+    return None, str(root.get("ivorn"))
+
+
+def answer(role: str, origin: str) -> bytes:
+    """Write a subscriber's answer, as a frame."""
     payload = (
-        '<trn:Transport xmlns:trn="http://telescope-networks.org/schema/Transport/v1.1" role="ack" '
-        f'version="1.0"><Origin>{ivorn}</Origin><Response>ivo://org.example/subscriber</Response>'
+        f'<trn:Transport xmlns:trn="http://telescope-networks.org/schema/Transport/v1.1" role="{role}" '
+        f'version="1.0"><Origin>{origin}</Origin><Response>ivo://org.example/subscriber</Response>'
         "<TimeStamp>2026-11-24T00:00:00Z</TimeStamp></trn:Transport>"
     ).encode()
     return _COUNT.pack(len(payload)) + payload

@@ -17,7 +17,8 @@ import trio
 from faults.authors import Book, Load
 from faults.ground import Ground, memory, settle
 from faults.outcome import Effort, Row, account
-from faults.peers import acknowledgement
+from faults.peers import answer, read
+from interop.processes import NeverHappenedError
 from interop.stage import Node
 
 PIPELINE = """\
@@ -38,11 +39,15 @@ max_unacknowledged = 150
 GOOD, NEVER_READ, NEVER_ACKNOWLEDGE = 30, 10, 10
 
 #: How many events a second the authors send, and how much longer than it need be each is, in bytes.
-_RATE, _PADDING = 50.0, 40_000
+_RATE, _PADDING = 75.0, 40_000
+
+#: How long a measurement may take, in seconds: ten times what it should.
+_PATIENCE = 120.0
 
 #: The node may grow by what may wait for each of those who do not read (`max_unsent`, and the last piece that
-#: was sent), and by this for everything else, in bytes.
-_MAX_UNSENT, _ALLOWANCE = 2**20 + 2**18, 16 * 2**20
+#: was sent), and by this for everything else, in bytes: above all 8 MiB of packets, and what is parsed of
+#: them, in the queue of a broadcaster that a busy machine keeps waiting.
+_MAX_UNSENT, _ALLOWANCE = 2**20 + 2**18, 48 * 2**20
 
 #: The latencies may be so many times what they are without bad subscribers, give or take so many seconds: a
 #: busy machine alone makes more of a difference than the bad ones should.
@@ -104,10 +109,12 @@ def _measure(node: Node, effort: Effort, name: str, *, bad: bool) -> _Measured:
     people = Crowd(node.port("public"), bad=bad)
     people.start()
     try:
-        connected = GOOD + (NEVER_READ + NEVER_ACKNOWLEDGE if bad else 0)
-        settle("subscribers", lambda: people.connections, connected, node)
+        # Those of the measurement before are in the log as well.
+        connected = GOOD + (GOOD + NEVER_READ + NEVER_ACKNOWLEDGE if bad else 0)
+        node.wait_until_told("subscriber connected", number=connected)
         with Load(book, node.port("authors"), rate=_RATE, seed=effort.seed, ahead=(1, 1, 1)):
-            time.sleep(effort.subscriber_time)  # the length of the measurement itself
+            if not book.wait(acknowledged=effort.broadcast, patience=_PATIENCE):
+                raise NeverHappenedError(node.transcript())
         owed = GOOD * len(book.acknowledged)
         settle("events", lambda: sum(len(each) for each in people.had), owed, node)
     finally:
@@ -138,13 +145,11 @@ class Crowd(threading.Thread):
 
     Attributes:
         had: for each good one, when it had each event, by IVORN.
-        connections: how many connections have been made.
     """
 
     def __init__(self, port: int, *, bad: bool) -> None:
         super().__init__(name="crowd", daemon=True)
         self.had: list[dict[str, float]] = [{} for _ in range(GOOD)]
-        self.connections = 0
         self._port = port
         self._bad = bad
         self._stopped = threading.Event()
@@ -172,13 +177,11 @@ class Crowd(threading.Thread):
         """Connect and read nothing, not even that the connection has ended."""
         with trio.socket.socket() as connection:
             await connection.connect(("127.0.0.1", self._port))
-            self.connections += 1
             await trio.sleep_forever()
 
     async def _subscribe(self, had: dict[str, float], good: bool) -> None:
         while True:
             async with await trio.open_tcp_stream("127.0.0.1", self._port) as stream:
-                self.connections += 1
                 with suppress(trio.BrokenResourceError):  # dropped: it comes again
                     await self._take(stream, had, good)
 
@@ -193,13 +196,11 @@ class Crowd(threading.Thread):
                     break
                 payload = bytes(buffer[_COUNT.size : _COUNT.size + length])
                 del buffer[: _COUNT.size + length]
-                if b"Transport" in payload[:300]:
-                    continue
-                start = payload.index(b'ivorn="') + len(b'ivorn="')
-                ivorn = payload[start : payload.index(b'"', start)].decode()
-                had.setdefault(ivorn, now)
-                if good:
-                    await stream.send_all(acknowledgement(ivorn))
+                role, ivorn = read(payload)
+                if role is None:
+                    had.setdefault(ivorn, now)
+                if role is not None or good:
+                    await stream.send_all(answer(role or "ack", ivorn))
 
 
 def _quantile(ordered: Sequence[float], part: float) -> float:
