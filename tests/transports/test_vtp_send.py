@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -79,7 +80,7 @@ async def test_a_broker_that_closes_without_a_receipt_loses_no_outcome() -> None
         await peer.receive()
         await peer.stream.aclose()
 
-    lost = Outcome("unanswered", "closed the connection without a receipt")
+    lost = Outcome("unanswered", "closed the connection without a receipt", closed=True)
     assert await submit_to(deaf) == ([lost] * 3, 3)
 
 
@@ -172,8 +173,10 @@ def test_an_address_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
     assert "expected an address to connect to" in result.stderr
 
 
-async def run_send(*arguments: str, node: FakeNode, stdin: bytes = b"") -> tuple[int, str, str]:
-    async with running(VTPReceive(listen=("127.0.0.1:0",)), node) as (listener,):
+async def run_send(
+    *arguments: str, node: FakeNode, stdin: bytes = b"", **options: Any
+) -> tuple[int, str, str]:
+    async with running(VTPReceive(listen=("127.0.0.1:0",), **options), node) as (listener,):
         result = await trio.to_thread.run_sync(
             lambda: CliRunner().invoke(send, [*arguments, "--to", f"127.0.0.1:{listener.port}"], input=stdin)
         )
@@ -199,6 +202,26 @@ async def test_a_line_tells_what_became_of_each(tmp_path: Path) -> None:
         ),
         "accepted ivo://a.b/c#2",
     ]
+
+
+@pytest.mark.parametrize("options", [{"allow": ("192.0.2.1",)}, {"max_event": 1000}])
+async def test_a_broker_that_closes_without_a_receipt_is_told_with_what_may_be_the_cause(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    large = voevent("ivo://a.b/c#0", body="<What><Description>" + "x" * 10_000 + "</Description></What>")
+    node = FakeNode()
+    node.max_event = options.pop("max_event", node.max_event)
+    status, out, _ = await run_send(
+        *write(tmp_path, large), node=node, **options
+    )  # the broker logs there too
+    assert status == 1
+    said, _, hint = out.splitlines()[-1].partition(": is this address")
+    assert said.startswith(
+        "temporary failure ivo://a.b/c#0: the broker closed the connection without a receipt"
+    )
+    assert hint == (
+        f" allowed there, and is the packet ({len(large)} bytes) below its limit? If so, send it again"
+    )
 
 
 async def test_standard_input_is_sent_as_it_is() -> None:

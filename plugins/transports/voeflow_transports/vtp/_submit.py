@@ -26,6 +26,9 @@ _MAX_RECEIPT = 2**20
 #: What Comet says in a nak to an event that it has, where VTP 2.0 asks for an ack (section 6.3).
 _KNOWN = "previously seen"
 
+#: What the broker did that ended the connection before a receipt.
+_CLOSED = "closed the connection without a receipt"
+
 
 class UnreachableError(Exception):
     """A broker that cannot be reached: why."""
@@ -39,10 +42,13 @@ class Outcome:
         kind: `accepted`; `refused`, for good; or `unanswered`: a temporary failure, after which the event may
             be sent again (VTP 2.0, section 7.1).
         note: why, or empty.
+        closed: whether the broker ended the connection instead of answering. Brokers do so, without a word,
+            to whom they do not admit and on a packet that is too long for them.
     """
 
     kind: Literal["accepted", "refused", "unanswered"]
     note: str = ""
+    closed: bool = False
 
 
 async def submit_all(
@@ -84,7 +90,8 @@ async def submit_all(
         finally:
             connection.close()
         if answered == first:  # not one receipt, though it had the connection to itself
-            tell(Outcome("unanswered", machine.fault or "closed the connection without a receipt"))
+            fault = machine.fault or _CLOSED
+            tell(Outcome("unanswered", fault, fault.startswith(_CLOSED)))
         elif answered < last:
             window = 1
 
@@ -122,7 +129,8 @@ async def _converse(
                 await connection.flush()
                 data = await connection.receive()
         except (OSError, trio.ClosedResourceError) as error:
-            machine.end(f"lost the connection: {error}")
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            machine.end(f"{_CLOSED} ({why})")
             return
         if data is None:
             machine.tick(trio.current_time())

@@ -37,12 +37,14 @@ class _Packet:
         shown: its IVORN if it is known, else its file.
         version: its VOEvent version, or empty.
         raw: its bytes where they cannot be read again, else None.
+        size: how many bytes it has.
     """
 
     name: str
     shown: str
     version: str
     raw: bytes | None
+    size: int
 
     async def load(self) -> bytes:
         if self.raw is not None:
@@ -99,14 +101,14 @@ def _read(name: str, *, check: bool) -> _Packet | None:
             err=True,
         )
     if not check:
-        return _Packet(name, shown, "", kept)
+        return _Packet(name, shown, "", kept, len(raw))
     try:
         event = voeflow.Event.parse(raw, max_bytes=max(len(raw), 1))
     except voeflow.EventError as error:
         place = ":".join(str(part) for part in (shown, error.line, error.column) if part is not None)
         click.echo(f"{place}: {error.reason}", err=True)
         return None
-    return _Packet(name, voeflow.printable(event.ivorn), event.version, kept)
+    return _Packet(name, voeflow.printable(event.ivorn), event.version, kept, len(raw))
 
 
 async def _send(address: Address, packets: list[_Packet], timeout: float) -> int:
@@ -148,6 +150,11 @@ def _line(packet: _Packet, outcome: Outcome) -> str:
             if packet.version not in ("", "2.0") and any(each in note.lower() for each in _OF_A_SCHEMA):
                 note += f" (the event is VOEvent {packet.version}, and the broker may take 2.0 only)"
             return f"refused {packet.shown}: {note}"
+        case "unanswered" if outcome.closed:
+            return (
+                f"temporary failure {packet.shown}: the broker {note}: is this address allowed there, and is"
+                f" the packet ({packet.size} bytes) below its limit? If so, send it again"
+            )
         case "unanswered":
             return f"temporary failure {packet.shown}: the broker {note}; send it again"
 
