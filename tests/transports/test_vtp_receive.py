@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import voeflow
 from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, accept_all, connected, running, told_logs
 from transports.vtp_support import IVOID, clock
+from voeflow_transports.vtp._frames import frame
 from voeflow_transports.vtp._messages import Message, write_iamalive
 from voeflow_transports.vtp.receive import VTPReceive
 
@@ -262,3 +264,26 @@ async def test_an_address_whose_every_connection_is_cut_off_does_not_fill_the_lo
                     assert await peer.closed()
 
     assert len([line for line in logs if line["event"] == "author cut off"]) == 20
+
+
+async def test_who_holds_the_most_in_unfinished_events_is_cut_off_and_told_once() -> None:
+    node = FakeNode(max_event=1000)
+    piece = struct.pack("!I", 1000) + b"x" * 900
+    with told_logs() as logs:
+        async with (
+            running(receive(max_partial=1850), node) as (listener,),
+            connected(listener.port, own="127.0.0.2") as honest,
+            connected(listener.port) as one,
+            connected(listener.port) as two,
+            connected(listener.port) as three,
+        ):
+            whole = frame(ONE)
+            await honest.stream.send_all(whole[:-1])
+            for peer in (one, two, three):
+                await peer.stream.send_all(piece)
+                await trio.testing.wait_all_tasks_blocked()
+            assert [await one.closed(), await two.closed()] == [True, True]
+            await honest.stream.send_all(whole[-1:])
+            assert (await honest.message()).role == "ack"
+    (told,) = [each for each in logs if each["event"] == "connection closed to save memory"]
+    assert told["reason"] == "unfinished frames hold above 1850 bytes, and its address has the most"

@@ -49,6 +49,11 @@ class FrameReader:
         return self._wanted is not None or bool(self._kept)
 
     @property
+    def held(self) -> int:
+        """How many bytes of an unfinished frame are kept."""
+        return len(self._kept)
+
+    @property
     def missing(self) -> int:
         """How many bytes the frame that has begun still wants, its count first; at least 1."""
         return (_COUNT.size if self._wanted is None else self._wanted) - len(self._kept)

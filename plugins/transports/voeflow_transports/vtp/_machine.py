@@ -146,6 +146,11 @@ class Machine:
         return owed
 
     @property
+    def held(self) -> int:
+        """How many bytes of an unfinished frame are kept."""
+        return self._reader.held
+
+    @property
     def deadline(self) -> float:
         """When `tick` is to be called if nothing comes before; `math.inf` for never."""
         return math.inf

@@ -20,6 +20,7 @@ from ._fanout import FanOut
 from ._filtering import Filtering
 from ._machine import FiltersBrought, Found, Receipt, ResumeAsked, Unreadable
 from ._options import above_zero, at_least, read_listens, utcnow
+from ._partials import Partials
 from ._serve import serve
 from ._subscription import Subscription
 
@@ -27,6 +28,9 @@ log = structlog.get_logger()
 
 #: The longest time without traffic that VTP 2.0 allows a broker, in seconds (section 5).
 LONGEST_SILENCE = 90.0
+
+#: What the unfinished frames of all subscribers may take in memory, in bytes. Theirs are short.
+_MOST_PARTIAL = 16 * 2**20
 
 #: What a subscriber may send in one frame besides its filters, in bytes.
 _MESSAGE_SIZE = 2**16
@@ -156,10 +160,14 @@ class VTPBroadcast:
         fan_out = FanOut(node, Asking(node.name, filtering, self.max_filter_time))
         catch_up = CatchUp(node, fan_out, self.resume_reach)
         await catch_up.look_back(self.catch_up)
+        partials = Partials(node.name, _MOST_PARTIAL)
         async with trio.open_nursery() as nursery:
 
             async def attend(connection: Connection) -> None:
-                await self._attend(connection, fan_out, catch_up, nursery)
+                try:
+                    await self._attend(connection, fan_out, catch_up, nursery, partials)
+                finally:
+                    partials.note(connection, 0)
 
             listeners = await nursery.start(
                 serve, node.name, self.listen, read_allow(self.allow), self.max_subscribers, attend
@@ -175,6 +183,7 @@ class VTPBroadcast:
         fan_out: FanOut,
         catch_up: CatchUp,
         nursery: trio.Nursery,
+        partials: Partials,
     ) -> None:
         node = fan_out.node
         machine = Broadcaster(
@@ -204,7 +213,9 @@ class VTPBroadcast:
                 if data is None:
                     machine.tick(trio.current_time())
                 else:
-                    for found in machine.receive(data, trio.current_time()):
+                    everything = machine.receive(data, trio.current_time())
+                    partials.note(connection, machine.held)
+                    for found in everything:
                         if isinstance(found, ResumeAsked):
                             if self.resume and not subscription.asked:
                                 subscription.asked = True

@@ -17,6 +17,7 @@ from ._connection import Connection
 from ._crowd import network_of
 from ._machine import Packet
 from ._options import above_zero, at_least, read_listens, utcnow
+from ._partials import Partials
 from ._receiver import Receiver
 from ._serve import TOLD_EVERY, serve
 from ._sparingly import Sparingly
@@ -101,6 +102,15 @@ class VTPReceive:
         metadata={"help": "how many events of one connection may be on their way to disk at once"},
     )
 
+    max_partial: voeflow.Bytes = attrs.field(
+        default=voeflow.Bytes(64 * 2**20),
+        validator=at_least(1),
+        metadata={
+            "help": "how much unfinished events may take in memory; above it the address with the most "
+            "loses a connection"
+        },
+    )
+
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[object]) -> None:
         """Take connections until cancelled.
 
@@ -110,8 +120,13 @@ class VTPReceive:
         told = Sparingly(TOLD_EVERY)
         cut_off = Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES)
 
+        partials = Partials(node.name, max(self.max_partial, node.max_event))
+
         async def attend(connection: Connection) -> None:
-            await self._attend(connection, node, told, cut_off)
+            try:
+                await self._attend(connection, node, told, cut_off, partials)
+            finally:
+                partials.note(connection, 0)
 
         await serve(
             node.name,
@@ -123,7 +138,12 @@ class VTPReceive:
         )
 
     async def _attend(
-        self, connection: Connection, node: voeflow.Node, told: Sparingly, cut_off: Sparingly
+        self,
+        connection: Connection,
+        node: voeflow.Node,
+        told: Sparingly,
+        cut_off: Sparingly,
+        partials: Partials,
     ) -> None:
         machine = Receiver(
             clock=utcnow,
@@ -143,6 +163,7 @@ class VTPReceive:
                 continue
             ended = not data
             found = machine.receive(data, trio.current_time())
+            partials.note(connection, machine.held)
             packets = [each.raw for each in found if isinstance(each, Packet)]
             for first in range(0, len(packets), self.max_in_hand):
                 some = packets[first : first + self.max_in_hand]
