@@ -267,23 +267,23 @@ async def test_an_address_whose_every_connection_is_cut_off_does_not_fill_the_lo
 
 
 async def test_who_holds_the_most_in_unfinished_events_is_cut_off_and_told_once() -> None:
-    node = FakeNode(max_event=1000)
-    piece = struct.pack("!I", 1000) + b"x" * 900
+    node = FakeNode(max_event=2000)
+    piece = struct.pack("!I", 2000) + b"x" * 1500
     with told_logs() as logs:
         async with (
-            running(receive(max_partial=1850), node) as (listener,),
+            running(receive(max_partial=3400), node) as (listener,),
             connected(listener.port, own="127.0.0.2") as honest,
             connected(listener.port) as one,
             connected(listener.port) as two,
             connected(listener.port) as three,
         ):
             whole = frame(ONE)
-            await honest.stream.send_all(whole[:-1])
+            await honest.stream.send_all(whole[:504])
             for peer in (one, two, three):
                 await peer.stream.send_all(piece)
                 await trio.testing.wait_all_tasks_blocked()
             assert [await one.closed(), await two.closed()] == [True, True]
-            await honest.stream.send_all(whole[-1:])
+            await honest.stream.send_all(whole[504:])
             assert (await honest.message()).role == "ack"
     (told,) = [each for each in logs if each["event"] == "connection closed to save memory"]
-    assert told["reason"] == "unfinished frames hold above 1850 bytes, and its address has the most"
+    assert told["reason"] == "unfinished frames hold above 3400 bytes, and its address has the most"
