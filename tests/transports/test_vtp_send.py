@@ -211,10 +211,9 @@ async def test_a_broker_that_closes_without_a_receipt_is_told_with_what_may_be_t
     large = voevent("ivo://a.b/c#0", body="<What><Description>" + "x" * 10_000 + "</Description></What>")
     node = FakeNode()
     node.max_event = options.pop("max_event", node.max_event)
-    status, out, _ = await run_send(
-        *write(tmp_path, large), node=node, **options
-    )  # the broker logs there too
+    status, out, _ = await run_send(*write(tmp_path, large), node=node, **options)
     assert status == 1
+    # What stands before is the broker's log.
     said, _, hint = out.splitlines()[-1].partition(": is this address")
     assert said.startswith(
         "temporary failure ivo://a.b/c#0: the broker closed the connection without a receipt"
