@@ -208,3 +208,10 @@ def test_there_are_hooks_names_pipelines_and_commands_to_hold_the_pages_to() -> 
     assert "register_filters" in hookspecs()
     assert len(TOML) > 10
     assert len(SHELL) > 3
+
+
+def test_what_is_installed_for_systemd_is_in_a_checkout() -> None:
+    page = (ROOT / "examples/systemd/README.md").read_text(encoding="utf-8")
+    installed = re.findall(r"^sudo install -m \d+ (\S+)", page, re.MULTILINE)
+    assert installed
+    assert [name for name in installed if not (ROOT / name).is_file()] == []
