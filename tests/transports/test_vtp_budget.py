@@ -23,6 +23,15 @@ def test_what_is_beyond_that_is_had_back_in_an_hour() -> None:
     assert budget.left("b", 0.0) == 1.0
 
 
+def test_a_network_is_proven_when_its_filters_were_asked_and_were_quick() -> None:
+    budget = Budget(1.0)
+    assert not budget.proven("a", 0.0)
+    budget.charge("a", 0.01, 0.02, 0.0)
+    assert budget.proven("a", 0.0)
+    budget.charge("a", 0.03, 0.02, 0.0)
+    assert not budget.proven("a", 0.0)
+
+
 def test_no_batch_is_free_beyond_what_one_filter_may_take() -> None:
     assert Budget(1.0).free([b"x" * 2**20] * 64) == 1.0
 

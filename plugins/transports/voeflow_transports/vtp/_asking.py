@@ -70,7 +70,8 @@ class Asking:
                 log.error("filters cannot be asked", transport=self.name, reason=str(error))
                 subscription.drop("brought filters, and they cannot be asked")
                 return
-            self.budget.charge(network, judgement.taken.get(network, 0.0), free, now)
+            if (taken := judgement.taken.get(network, 0.0)) > free:
+                self.budget.charge(network, taken, free, now)
             if judgement.costly is not None:
                 self._bar(*judgement.costly, [subscription])
             elif judgement.unpaid:

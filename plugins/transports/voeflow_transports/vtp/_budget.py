@@ -49,6 +49,10 @@ class Budget:
             self.most, _FREE_PER_EVENT * max(1, len(packets)) + _FREE_PER_BYTE * sum(map(len, packets))
         )
 
+    def proven(self, network: str, now: float) -> bool:
+        """Say whether a network's filters were asked before, and took no more than what is free."""
+        return network in self._accounts and not self.debt(network, now)
+
     def left(self, network: str, now: float) -> float:
         """Give what a network may still take besides that; `now` is of a clock that only goes forward."""
         return max(0.0, self.most - self.debt(network, now))

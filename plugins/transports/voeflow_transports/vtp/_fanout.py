@@ -120,13 +120,18 @@ class FanOut:
             await self.asking.aclose()
 
     def _in_turn(self, whose: Sequence[Filters]) -> list[list[Filters]]:
-        """Part subscribers into those to be served first, and those who have kept others waiting."""
+        """Part subscribers into those of proven networks, and then the others, network by network.
+
+        Those who have brought little come before those who have brought much.
+        """
         now = trio.current_time()
-        parts: tuple[list[Filters], list[Filters]] = ([], [])
+        proven: list[Filters] = []
+        others: dict[str, list[Filters]] = {}
         for subscription, filters in whose:
-            debt = self.asking.budget.debt(network_of(subscription.connection.host), now)
-            parts[debt > 0].append((subscription, filters))
-        return [part for part in parts if part]
+            network = network_of(subscription.connection.host)
+            part = proven if self.asking.budget.proven(network, now) else others.setdefault(network, [])
+            part.append((subscription, filters))
+        return [part for part in (proven, *sorted(others.values(), key=_length)) if part]
 
     def _relieve(self, now: float) -> None:
         """Drop whose filters take the most where too much waits for filters."""
@@ -176,3 +181,7 @@ class FanOut:
 def _done(deliveries: Sequence[voeflow.Delivery]) -> None:
     for delivery in deliveries:
         delivery.done()
+
+
+def _length(whose: Sequence[Filters]) -> int:
+    return sum(len(each) for _, filters in whose for each in filters)
