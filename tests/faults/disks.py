@@ -69,7 +69,8 @@ def refuse_to_write(ground: Ground, effort: Effort) -> Sequence[Row]:
     if effort.outages > 1 or not (mounts and freezes):
         # What every user may do to a process of theirs; in the short form only where no more is allowed.
         rows.append(_outages("3 no growth", ground, limited, effort, _limited, "RLIMIT_FSIZE 0 on the node"))
-    few = attrs.evolve(effort, outages=1, outage_tries=5)  # each takes SQLite's own patience of five seconds
+    # Each takes SQLite's own patience of five seconds.
+    few = attrs.evolve(effort, outages=1, outage_tries=min(5, effort.outage_tries // 20))
     rows.append(_outages("3 locked store", ground, busy, few, _locked, "another process writes to it"))
     return rows
 
