@@ -155,6 +155,41 @@ def test_an_event_on_the_subscribers_port_is_refused_with_directions() -> None:
     assert "other port" in (message.result or "")
 
 
+@pytest.mark.parametrize("said", [b"", voevent(), write_authenticate(IVOID, clock), b"<Transport/>"])
+def test_a_subscriber_that_sends_what_nobody_asked_for_is_given_up(said: bytes) -> None:
+    machine = broadcaster()
+    machine.outbox()
+    machine.receive(frame(said) * 100, 1.0)
+    assert not machine.over
+    machine.tick(60.0)
+    machine.outbox()
+    found = machine.receive(frame(said) * 9000, 61.0)
+    assert (machine.over, machine.fault) == (True, "sent more than 100 frames that nobody asked for")
+    assert len(found) + len(messages(machine.outbox())) <= 101
+
+
+def test_receipts_are_asked_for_however_many_come_at_once() -> None:
+    machine = broadcaster(max_unacknowledged=5000)
+    machine.sent(f"ivo://a#{number}" for number in range(5000))
+    machine.receive(b"".join(frame(write_ack(f"ivo://a#{number}", "", clock)) for number in range(5000)), 1.0)
+    assert machine.unacknowledged == 0
+    assert not machine.over
+
+
+@pytest.mark.parametrize(
+    "said", [write_iamalive(IVOID, clock), write_authenticate(IVOID, clock), b"<Transport/>"]
+)
+def test_a_broker_that_floods_with_messages_is_given_up(said: bytes) -> None:
+    machine = subscriber()
+    machine.receive(frame(said) * 100, 1.0)
+    machine.receive(frame(said) * 100, 61.0)
+    assert not machine.over
+    machine.outbox()
+    machine.receive(frame(said) * 9000, 62.0)
+    assert (machine.over, machine.fault) == (True, "sent more than 100 Transport messages in a minute")
+    assert machine.outbox() == b""
+
+
 def test_events_are_answered_in_order_and_iamalive_before_them() -> None:
     machine = subscriber()
     one, two = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2")

@@ -16,6 +16,9 @@ from ._resume import STAGE, Stage, read_params
 #: How far behind the oldest unanswered event an answer is looked for: peers answer in order, or nearly.
 _LOOK_BEHIND = 64
 
+#: How many frames a subscriber may send between two `iamalive` besides its receipts. Some cost an answer.
+_MOST_UNASKED = 100
+
 
 @attrs.define(kw_only=True, eq=False)
 class Broadcaster(Machine):
@@ -44,6 +47,7 @@ class Broadcaster(Machine):
     heard: bool = attrs.field(default=False, init=False)
     _next_alive: float = attrs.field(init=False)
     _unheard: int = attrs.field(default=0, init=False)  # how many iamalive since it last said anything
+    _unasked: int = attrs.field(default=0, init=False)  # how many frames since then that answer no event
     _outstanding: deque[str] = attrs.field(factory=deque, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -83,8 +87,17 @@ class Broadcaster(Machine):
             self.end(f"said nothing to {self._unheard} iamalive in a row")
             return
         self._unheard += 1
+        self._unasked = 0
         self._next_alive = now + self.alive_interval
         self._send(write_iamalive(self.ivoid, self.clock))
+
+    def _take(self, payload: bytes, now: float, found: list[Found]) -> None:
+        outstanding = len(self._outstanding)
+        super()._take(payload, now, found)
+        if len(self._outstanding) == outstanding:
+            self._unasked += 1
+            if self._unasked > _MOST_UNASKED:
+                self.end(f"sent more than {_MOST_UNASKED} frames that nobody asked for")
 
     def _packet(self, raw: bytes, now: float, found: list[Found]) -> None:
         self._unheard, self.heard = 0, True

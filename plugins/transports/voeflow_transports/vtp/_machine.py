@@ -168,6 +168,8 @@ class Machine:
 
     def _take(self, payload: bytes, now: float, found: list[Found]) -> None:
         """Take one payload: a role's own part is what it does with a packet and with a message."""
+        if self.over:
+            return
         if not is_transport(payload):
             self._packet(payload, now, found)
             return

@@ -10,6 +10,9 @@ from ._machine import Found, Machine, Packet, Resumed
 from ._messages import Message, write_ack, write_authenticate, write_iamalive, write_nak
 from ._resume import Resume, read_stage, write_params
 
+#: How many Transport messages a broker may send in a minute. Each has to be answered; one or two would do.
+_MOST_MESSAGES, _MINUTE = 100, 60.0
+
 
 @attrs.define(kw_only=True, eq=False)
 class Subscriber(Machine):
@@ -40,6 +43,8 @@ class Subscriber(Machine):
     broker: str = attrs.field(default="", init=False)
     heard: bool = attrs.field(default=False, init=False)
     _silent_since: float = attrs.field(init=False)
+    _messages: int = attrs.field(default=0, init=False)  # since a time within the last minute
+    _messages_since: float = attrs.field(default=-math.inf, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Start listening."""
@@ -86,6 +91,8 @@ class Subscriber(Machine):
 
     def _message(self, message: Message, now: float, found: list[Found]) -> None:
         self.heard = True
+        if not self._count_message(now):
+            return
         origin = message.origin or ""
         match message.role:
             case "iamalive":
@@ -97,3 +104,15 @@ class Subscriber(Machine):
                 params = write_params(self.wish) if self.wish is not None else {}
                 self._send(write_authenticate(origin, self.clock, self.identity, self.filters, params))
         # A broker has no use for any other role here; it is tolerated.
+
+    def _unreadable(self, now: float) -> None:
+        self._count_message(now)
+
+    def _count_message(self, now: float) -> bool:
+        """Count a message; False if it is one too many."""
+        if now - self._messages_since >= _MINUTE:
+            self._messages, self._messages_since = 0, now
+        self._messages += 1
+        if self._messages > _MOST_MESSAGES:
+            self.end(f"sent more than {_MOST_MESSAGES} Transport messages in a minute")
+        return not self.over
