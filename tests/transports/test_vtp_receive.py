@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from pathlib import Path
@@ -287,3 +288,25 @@ async def test_who_holds_the_most_in_unfinished_events_is_cut_off_and_told_once(
             assert (await honest.message()).role == "ack"
     (told,) = [each for each in logs if each["event"] == "connection closed to save memory"]
     assert told["reason"] == "unfinished frames hold above 3400 bytes, and its address has the most"
+
+
+@pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM])
+async def test_a_connection_that_fails_before_it_is_taken_keeps_no_other_out(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, failed = socket.socket.accept, False
+
+    def fail_once(self: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise OSError(number, "failed")
+        return accept(self)
+
+    async with running(receive(), FakeNode()) as (listener,):
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr(socket.socket, "accept", fail_once)
+        async with connected(listener.port) as peer:
+            await peer.send(ONE)
+            assert (await peer.message()).role == "ack"
+    assert failed

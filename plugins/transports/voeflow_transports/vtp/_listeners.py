@@ -22,6 +22,17 @@ BACKLOG = 1024
 #: A machine without IPv6 has no `::1`.
 _NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
+#: What `accept` raises for a connection that failed while it waited: Linux hands on its error (accept(2)).
+#: EPERM is a firewall's doing; not every system has ENONET.
+_GONE = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ECONNABORTED", "ENETDOWN", "EPROTO", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH"),
+        *("EOPNOTSUPP", "ENETUNREACH", "EPERM"),
+    )
+    if hasattr(errno, name)
+)
+
 
 @attrs.frozen(eq=False)
 class Listener:
@@ -52,7 +63,9 @@ class Listener:
                 await trio.lowlevel.wait_readable(self._socket)
                 waited = True
                 continue
-            except ConnectionAbortedError:  # the peer left while it waited for us
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
                 continue
             if not waited:  # other tasks have had their turn otherwise
                 await trio.lowlevel.cancel_shielded_checkpoint()
