@@ -314,3 +314,18 @@ async def test_a_subscriber_that_leaves_is_no_fault() -> None:
 def test_the_interval_keeps_to_the_standard(interval: float) -> None:
     with pytest.raises(ValueError, match="at most 90 s"):
         broadcast(alive_interval=interval)
+
+
+async def test_a_subscriber_that_comes_and_goes_does_not_fill_the_log() -> None:
+    with told_logs() as logs:
+        async with running(broadcast(), FakeNode()) as (listener,):
+            for _ in range(30):
+                async with connected(listener.port) as peer:
+                    await greeted(peer)
+            async with connected(listener.port, own="127.0.0.2") as peer:
+                await greeted(peer)
+            await trio.testing.wait_all_tasks_blocked()
+    assert [each["event"] for each in logs].count("subscriber connected") == 21
+    assert [each["event"] for each in logs if each["event"] != "subscriber connected"] == [
+        "subscriber left"
+    ] * 21

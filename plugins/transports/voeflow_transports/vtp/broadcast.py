@@ -16,12 +16,14 @@ from ._asking import Asking
 from ._broadcaster import Broadcaster
 from ._catch_up import CatchUp
 from ._connection import Connection
+from ._crowd import network_of
 from ._fanout import FanOut
 from ._filtering import Filtering
 from ._machine import FiltersBrought, Found, Receipt, ResumeAsked, Unreadable
 from ._options import above_zero, at_least, read_listens, utcnow
 from ._partials import Partials
-from ._serve import serve
+from ._serve import TOLD_EVERY, serve
+from ._sparingly import Sparingly
 from ._subscription import Subscription
 
 log = structlog.get_logger()
@@ -31,6 +33,9 @@ LONGEST_SILENCE = 90.0
 
 #: What the unfinished frames of all subscribers may take in memory, in bytes. Theirs are short.
 _MOST_PARTIAL = 16 * 2**20
+
+#: How many subscribers at one address are told within `TOLD_EVERY` to have come, or gone; the rest is counted.
+_LINES = 20
 
 #: What a subscriber may send in one frame besides its filters, in bytes.
 _MESSAGE_SIZE = 2**16
@@ -161,11 +166,12 @@ class VTPBroadcast:
         catch_up = CatchUp(node, fan_out, self.resume_reach)
         await catch_up.look_back(self.catch_up)
         partials = Partials(node.name, _MOST_PARTIAL)
+        told = Sparingly(TOLD_EVERY, most=_LINES)
         async with trio.open_nursery() as nursery:
 
             async def attend(connection: Connection) -> None:
                 try:
-                    await self._attend(connection, fan_out, catch_up, nursery, partials)
+                    await self._attend(connection, fan_out, catch_up, nursery, partials, told)
                 finally:
                     partials.note(connection, 0)
 
@@ -184,6 +190,7 @@ class VTPBroadcast:
         catch_up: CatchUp,
         nursery: trio.Nursery,
         partials: Partials,
+        told: Sparingly,
     ) -> None:
         node = fan_out.node
         machine = Broadcaster(
@@ -196,7 +203,7 @@ class VTPBroadcast:
             max_unacknowledged=self.max_unacknowledged,
         )
         subscription = Subscription(connection, machine, self.max_unsent, nursery)
-        log.info("subscriber connected", transport=node.name, peer=connection.peer)
+        _tell(told, "subscriber connected", node, connection)
         fan_out.subscriptions[subscription] = None
         try:
             subscription.hand(machine.outbox())
@@ -230,10 +237,13 @@ class VTPBroadcast:
             del fan_out.subscriptions[subscription]
             connection.close()
             subscription.changed.unpark_all()
-        if machine.fault:
-            log.warning("subscriber dropped", transport=node.name, peer=connection.peer, reason=machine.fault)
-        else:
-            log.info("subscriber left", transport=node.name, peer=connection.peer)
+        _tell(
+            told,
+            "subscriber dropped" if machine.fault else "subscriber left",
+            node,
+            connection,
+            machine.fault,
+        )
 
     async def _see(self, found: Found, subscription: Subscription, name: str, fan_out: FanOut) -> None:
         about = {"transport": name, "peer": subscription.connection.peer}
@@ -249,3 +259,16 @@ class VTPBroadcast:
                 )
             case Unreadable():
                 log.debug("unreadable message", **about, reason=voeflow.printable(found.reason))
+
+
+def _tell(told: Sparingly, what: str, node: voeflow.Node, connection: Connection, fault: str = "") -> None:
+    more = told.due(f"{what} {network_of(connection.host)}", trio.current_time())
+    if more is None:
+        return
+    about: dict[str, object] = {"transport": node.name, "peer": connection.peer}
+    if more:
+        about["unsaid"] = more
+    if fault:
+        log.warning(what, **about, reason=fault)
+    else:
+        log.info(what, **about)
