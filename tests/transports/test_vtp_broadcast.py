@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import trio
@@ -329,3 +330,43 @@ async def test_a_subscriber_that_comes_and_goes_does_not_fill_the_log() -> None:
     assert [each["event"] for each in logs if each["event"] != "subscriber connected"] == [
         "subscriber left"
     ] * 21
+
+
+async def serve(node: FakeNode, until: trio.CancelScope, *, task_status: trio.TaskStatus[Any]) -> None:
+    with until:
+        await broadcast(max_unsent=2**26).run(node, task_status=task_status)
+
+
+async def test_who_lags_at_the_end_is_still_sent_what_waits_for_it() -> None:
+    node, until = FakeNode(), trio.CancelScope()
+    body = f"<What><Description>{'x' * 500_000}</Description></What>"
+    events = [voevent(f"ivo://a.b/c#{number}", body=body) for number in range(30)]
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(serve, node, until)
+        async with connected(listener.port) as peer:
+            await greeted(peer)
+            await settled(peer)
+            node.carry(*events)
+            await trio.testing.wait_all_tasks_blocked()
+            assert set(node.settled.values()) == {"done"}
+            until.cancel()
+            assert [await peer.event() for _ in events] == events
+            with pytest.raises(EOFError):
+                await peer.event()
+
+
+async def test_who_takes_nothing_at_the_end_delays_it_by_two_seconds_at_most() -> None:
+    node, until = FakeNode(), trio.CancelScope()
+    body = f"<What><Description>{'x' * 500_000}</Description></What>"
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(serve, node, until)
+        async with connected(listener.port) as one, connected(listener.port) as two:
+            for peer in (one, two):
+                await greeted(peer)
+                await settled(peer)
+            node.carry(*(voevent(f"ivo://a.b/c#{number}", body=body) for number in range(30)))
+            await trio.testing.wait_all_tasks_blocked()
+            until.cancel()
+            with trio.fail_after(4):
+                while nursery.child_tasks:
+                    await trio.testing.wait_all_tasks_blocked(0.05)

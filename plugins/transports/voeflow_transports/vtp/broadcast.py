@@ -34,8 +34,12 @@ LONGEST_SILENCE = 90.0
 #: What the unfinished frames of all subscribers may take in memory, in bytes. Theirs are short.
 _MOST_PARTIAL = 16 * 2**20
 
-#: How many subscribers at one address are told within `TOLD_EVERY` to have come, or gone; the rest is counted.
+#: How many subscribers at one address are told within `TOLD_EVERY` to have come or gone; the rest is counted.
 _LINES = 20
+
+#: How long all subscribers together are given at the end to take what waits for them, in seconds: what was
+#: handed to one counts as delivered.
+_FAREWELL = 2.0
 
 #: What a subscriber may send in one frame besides its filters, in bytes.
 _MESSAGE_SIZE = 2**16
@@ -233,6 +237,11 @@ class VTPBroadcast:
                         subscription.answered.set()
                     subscription.changed.unpark_all()
                 subscription.hand(machine.outbox())
+        except trio.Cancelled:
+            if connection.unsent:
+                with trio.move_on_after(_FAREWELL, shield=True):
+                    await connection.finish(_FAREWELL)
+            raise
         finally:
             del fan_out.subscriptions[subscription]
             connection.close()
