@@ -31,9 +31,9 @@ _AT_ONCE = 4
 #: How long a subscriber may take over one such piece, or owe receipts for what it missed, in seconds.
 _PATIENCE = 120.0
 
-#: How long a subscriber's answer to `authenticate` is waited for before it is given events, in seconds: what a
-#: node on a busy machine takes, with some to spare, for one that answers later has events out of order. Comet
-#: and other nodes answer at once; pygcn never does, and so has its first event this much later at the most.
+#: How long a subscriber's answer to `authenticate` is waited for before it is given events, in seconds: what
+#: a node on a busy machine takes, with some to spare, for one that answers later has events out of order.
+#: Comet and other nodes answer at once; pygcn never does, and has its first event this much later at most.
 _GREETING = 4.0
 
 _FIRST, _LAST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
