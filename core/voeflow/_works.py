@@ -59,6 +59,7 @@ class Works:
         self._replays = Replays(store)
         self._observers = observers
         self._nursery = nursery
+        self._saving = trio.Lock()
         self._parts: dict[str, Part] = {}
         self._latest = store.last_seq()
 
@@ -80,10 +81,11 @@ class Works:
         Returns:
             Whether it could be written.
         """
-        saved = await save_progress(self._store, list(self.sinks.values()), self.filters)
-        if saved:
-            await self._replays.take_up(list(self.sinks.values()))
-        return await self._bookmarks.save() and saved
+        async with self._saving:
+            saved = await save_progress(self._store, list(self.sinks.values()), self.filters)
+            if saved:
+                await self._replays.take_up(list(self.sinks.values()))
+            return await self._bookmarks.save() and saved
 
     async def stop_sources(self) -> None:
         """End the transports that only bring events in."""
@@ -239,7 +241,9 @@ class Works:
     async def _close_sinks(self, tables: Mapping[str, HandlerTable | TransportTable]) -> None:
         """Let go of the sinks that are none of `tables`; the store keeps their places."""
         gone = [name for name in self.sinks if name not in tables or not _is_sink(tables[name])]
-        if gone:
+        if not gone:
+            return
+        async with self._saving:  # or a save under way could tell of a sink that the store no longer knows
             await save_progress(self._store, [self.sinks.pop(name) for name in gone], self.filters)
             try:
                 await self._open_sinks(tables.values())

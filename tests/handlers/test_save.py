@@ -191,3 +191,23 @@ def test_many_at_once_are_all_saved(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(save.handle, events))
     assert len(files(tmp_path)) == 20
+
+
+def test_a_file_swept_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that a reload has just started may sweep what the old one has created and not locked yet."""
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(descriptor: int, operation: int) -> None:
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            for path in swept:
+                path.unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    Save(tmp_path).handle(parsed())
+
+    assert len(swept) == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [voevent()]

@@ -143,10 +143,6 @@ def _write_whole(path: Path, content: bytes, mode: int) -> None:
     descriptor, temporary = _temporary(path.parent)
     try:
         with open(descriptor, "wb") as file:
-            with suppress(
-                OSError
-            ):  # some network file systems have no locks: then `_sweep` leaves the file alone
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), mode)
@@ -159,9 +155,17 @@ def _write_whole(path: Path, content: bytes, mode: int) -> None:
 
 
 def _temporary(folder: Path) -> tuple[int, Path]:
-    """Create a new file that only this user can read, under a name that only this handler uses."""
-    path = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), path
+    """Create and lock a new file that only this user can read, under a name that only this handler uses."""
+    while True:
+        path = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with suppress(
+            OSError
+        ):  # some network file systems have no locks: then `_sweep` leaves the file alone
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists():
+            return descriptor, path
+        os.close(descriptor)  # swept before it was locked, by a handler that has just started beside this one
 
 
 def _sync_folder(folder: Path) -> None:
