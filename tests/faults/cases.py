@@ -48,7 +48,7 @@ def full(seed: int) -> Effort:
         seed=seed,
         kills=100,
         link_kills=30,
-        cut=20.0,
+        cut=60.0,
         outages=3,
         outage_tries=200,
         mails=60,
