@@ -41,9 +41,12 @@ async def save_progress(store: Store, sinks: Sequence[Sink], filters: Filters) -
         return True
     try:
         await trio.to_thread.run_sync(store.save_progress, [done for _, done in progress], reasons)
-    except StoreError as error:
+    except (StoreError, trio.Cancelled) as error:
+        # A cancellation comes before the thread has begun, never between: nothing was written.
         for sink, done in progress:
             sink.restore(done)
+        if isinstance(error, trio.Cancelled):
+            raise
         log.debug("progress could not be written", reason=str(error))
         return False
     return True

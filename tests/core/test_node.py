@@ -747,3 +747,17 @@ async def test_what_was_taken_is_counted_and_told_at_the_end(tmp_path: Path) -> 
     (line,) = [line for line in logs if line["event"] == "taken since the start"]
     counts = {name: line[name] for name in ("accepted", "invalid", "duplicate", "refused")}
     assert counts == {"accepted": 2, "invalid": 1, "duplicate": 1, "refused": 1}
+
+
+async def test_progress_whose_writing_was_cancelled_is_written_at_the_end(tmp_path: Path) -> None:
+    async with running(tmp_path, SIMPLE) as (pipeline, node):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["notes"].instance.wait(1)
+        await node._works.wait_idle()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await node._works.save()
+
+    store = Store.open(tmp_path / "voeflow.db")
+    assert store.open_sinks(["notes"])["notes"].cursor == 1
+    store.close()
