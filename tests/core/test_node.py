@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import read, running
 from support.samples import voevent
+from voeflow._bookkeeping import save_progress
 from voeflow._node import RunningNode
 from voeflow._store import Store
 from voeflow._store_reader import StoreReader
@@ -756,7 +757,8 @@ async def test_progress_whose_writing_was_cancelled_is_written_at_the_end(tmp_pa
         await node._works.wait_idle()
         with trio.CancelScope() as scope:
             scope.cancel()
-            await node._works.save()
+            works = node._works
+            await save_progress(works._store, list(works.sinks.values()), works.filters)
 
     store = Store.open(tmp_path / "voeflow.db")
     assert store.open_sinks(["notes"])["notes"].cursor == 1
