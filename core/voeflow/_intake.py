@@ -142,7 +142,7 @@ class Intake:
                 new = _new(event)  # which reads more of it
             except EventError as unreadable:
                 refusals.append(_refuse(entry, unreadable, ivorn=None))
-            except Exception as bug:
+            except Exception as bug:  # one packet that trips us must not stop all others
                 log.error("a packet tripped the parser; please report it", peer=entry.peer, exc_info=bug)
                 refusals.append(_refuse(entry, EventError("this node cannot read it"), ivorn=None))
             else:

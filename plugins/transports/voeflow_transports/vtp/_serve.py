@@ -57,7 +57,7 @@ async def serve(
             await attend(connection)
         except (OSError, trio.ClosedResourceError) as error:
             log.debug("connection lost", transport=name, peer=connection.peer, reason=str(error))
-        except Exception:
+        except Exception:  # what one connection raises ends that connection alone
             log.exception("connection failed", transport=name, peer=connection.peer)
         finally:
             crowd.leave(connection)
