@@ -5,6 +5,8 @@ The names below are public; a plugin uses these and no others.
 
 from __future__ import annotations
 
+from voeflow._compose import compose
+from voeflow._compose_values import Contact, Inference, Reference, Why
 from voeflow._errors import (
     EventError,
     FilterError,
@@ -21,6 +23,7 @@ from voeflow._grammar import Defect
 from voeflow._hookspecs import hookimpl
 from voeflow._ivoid import Ivoid, parse_ivoid
 from voeflow._node_api import Delivery, History, Node, Submission, Validation
+from voeflow._notice import Attachment, Mapped, Notice, NoticeMapping
 from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds, show_seconds
 from voeflow._secret import Secret
 from voeflow._text import printable
@@ -31,8 +34,10 @@ from voeflow._xml import parse_xml
 from voeflow._xpath import XPath
 
 __all__ = [
+    "Attachment",
     "Bytes",
     "Citation",
+    "Contact",
     "Defect",
     "Delivery",
     "Event",
@@ -40,15 +45,20 @@ __all__ = [
     "FilterError",
     "Group",
     "History",
+    "Inference",
     "Ivoid",
     "Later",
+    "Mapped",
     "Mistake",
     "Node",
+    "Notice",
+    "NoticeMapping",
     "Param",
     "Params",
     "PipelineError",
     "PluginError",
     "Position",
+    "Reference",
     "Seconds",
     "Secret",
     "StartError",
@@ -57,7 +67,9 @@ __all__ = [
     "Validation",
     "Verdict",
     "VoeflowError",
+    "Why",
     "XPath",
+    "compose",
     "hookimpl",
     "parse_bytes",
     "parse_ivoid",

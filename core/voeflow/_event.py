@@ -14,6 +14,7 @@ from voeflow._element import element_bytes
 from voeflow._errors import EventError
 from voeflow._grammar import Defect, defects
 from voeflow._ivoid import Ivoid, parse_ivoid
+from voeflow._notice import Attachment
 from voeflow._text import printable
 from voeflow._utc import parse_utc
 from voeflow._what import Group, Params, read_groups, read_params
@@ -63,6 +64,8 @@ class Event:
         version: `VOEvent/@version` (section 3.1.3), as `2.0`; where it is missing, the version that the
             namespace names; else empty.
         author: `Who/AuthorIVORN` (section 3.2.1), or None.
+        attachments: what is kept beside the packet: of an event made of a notice, first that, as
+            `notice.json`, then what the mapping took out of it; empty for all others.
     """
 
     raw: bytes
@@ -73,10 +76,17 @@ class Event:
     version: str
     author: str | None
     _root: etree._Element
+    attachments: tuple[Attachment, ...] = ()
 
     @classmethod
     def parse(
-        cls, raw: bytes, *, source: str = "", received: datetime | None = None, max_bytes: int = MAX_BYTES
+        cls,
+        raw: bytes,
+        *,
+        source: str = "",
+        received: datetime | None = None,
+        max_bytes: int = MAX_BYTES,
+        attachments: tuple[Attachment, ...] = (),
     ) -> Event:
         """Read a packet of VOEvent 1.1, 2.0 or 2.1. Its grammar is not checked here (see `defects`).
 
@@ -85,6 +95,7 @@ class Event:
             source: the name of the transport's table that it came in through.
             received: when it came, with a time zone; now if left out.
             max_bytes: the greatest length of a packet.
+            attachments: what is kept beside it.
 
         Returns:
             The event.
@@ -113,7 +124,13 @@ class Event:
             version=root.get("version") or _version_of_namespace(str(root.tag)),
             author=text_of(child(root, "Who", "AuthorIVORN")) or None,
             root=root,
+            attachments=attachments,
         )
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds: its packet and its attachments."""
+        return len(self.raw) + sum(len(each.content) for each in self.attachments)
 
     @functools.cached_property
     def ivoid(self) -> Ivoid | None:

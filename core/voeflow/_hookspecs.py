@@ -7,7 +7,8 @@ out parameters that it does not need. A name that is none of these is an error, 
 There are two sorts of hook:
 
 * `register_...` hooks are called once, when the command starts and before any pipeline is read, in the main
-  thread, with no event loop running. They return classes by name (or commands); they start nothing.
+  thread, with no event loop running. They return classes by name (or mappings, or commands); they start
+  nothing.
 * The others observe a running node. They are called on the event loop, in the node's thread: they must be
   quick and must not block, for everything else waits meanwhile; what takes longer than 0.2 s is named in the
   log. They return nothing (what they return is ignored), and can change nothing.
@@ -31,6 +32,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from voeflow._event import Event
+    from voeflow._notice import NoticeMapping
 
 #: The name of the marker and of the entry-point group.
 PROJECT = "voeflow"
@@ -97,6 +99,22 @@ def register_handlers() -> Mapping[str, type]:  # type: ignore[empty-body]  # a 
 
 
 @_hookspec
+def register_mappings() -> Mapping[str, NoticeMapping]:  # type: ignore[empty-body]  # a hookspec has no body
+    """Offer mappings: what turns a notice, a message that is no VOEvent, into one.
+
+    Called once at start, before any pipeline is read. A mapping has no table in a pipeline: it is asked about
+    the notices of its topics that any source brings, before those that voeflow itself has.
+
+    Returns:
+        The mappings by name: objects, not classes, each with `topics` and `map(self, notice, earlier)`; see
+        `voeflow.NoticeMapping`. `map` is run in a worker thread.
+
+    Raises:
+        Exception: anything; the mappings of this hook are then not there, and the reason is told.
+    """
+
+
+@_hookspec
 def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]  # a hookspec has no body
     """Offer commands: what `voeflow NAME` runs besides its own commands.
 
@@ -142,7 +160,7 @@ def event_refused(raw: bytes, reason: str, source: str, ivorn: str | None) -> No
     Called on the event loop, once for each refusal.
 
     Args:
-        raw: the bytes as they came in. Whoever sent them chose every one of them.
+        raw: the bytes as they came in, a packet's or a notice's. Whoever sent them chose every one of them.
         reason: why they were refused, in words, as told to the author.
         source: the name of the transport's table that brought them in.
         ivorn: the IVORN, if one could be read.

@@ -13,6 +13,7 @@ from voeflow._text import printable
 
 if TYPE_CHECKING:
     from ._event import Event
+    from ._notice import Notice
 
 #: How strictly a source's packets are judged; see `Node.submit`.
 Validation = Literal["schema", "wellformed"]
@@ -30,12 +31,15 @@ class Submission:
             unless it was refused.
         digest: SHA-256 of the `<VOEvent>` element, 32 bytes, by which `Node.find` knows an event; None where
             it was refused.
+        position: the event's place in this node's log, of a duplicate that of the event which came first;
+            None where it was refused. See `Node.delivered_up_to`.
     """
 
     outcome: Literal["accepted", "duplicate", "refused"]
     ivorn: str | None
     reason: str = ""
     digest: bytes | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
+    position: int | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
 
 #: The longest reason for a failure that is kept, in characters.
@@ -119,7 +123,9 @@ class Node(Protocol):
     ivoid: str
     max_event: int
 
-    async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
+    async def submit(
+        self, raw: bytes, *, validate: Validation = "schema", peer: str = "", where: str = ""
+    ) -> Submission:
         """Submit a packet and wait until it is on disk, or known, or refused.
 
         Args:
@@ -128,6 +134,8 @@ class Node(Protocol):
                 IVORNs; `wellformed` takes these, marked (`Event.valid`), and refuses only what is no VOEvent
                 or has no IVORN.
             peer: who sent it, for the log: an address.
+            where: where it was found, kept with a packet that is refused: `topic gcn.classic.voevent.X,
+                partition 0, offset 12`.
 
         Returns:
             What became of it.
@@ -135,6 +143,49 @@ class Node(Protocol):
         Raises:
             StoreError: the store cannot write now. Give the peer no receipt: VTP reads that as a temporary
                 failure (VTP 2.0, section 7.1).
+        """
+        ...
+
+    async def submit_notice(
+        self, notice: Notice, *, mapping: str = "", peer: str = "", where: str = ""
+    ) -> Submission:
+        """Submit a message that is no VOEvent: a mapping makes one of it, and both are stored in one commit.
+
+        Mappings whose topics fit are asked, other distributions' first, then voeflow's own, until one knows
+        it. A notice whose very bytes made an event before is a duplicate, and is not mapped again. One that
+        no mapping knows, or that is bad, is refused and kept aside. Notices of one origin whose order matters
+        are to be submitted one after another.
+
+        Args:
+            notice: the message.
+            mapping: the name of the one mapping to ask, whatever the topic; empty for those that fit.
+            peer: who sent it, for the log: an address.
+            where: where it was found, kept with a notice that is refused: `topic igwn.gwalert, partition 0,
+                offset 12`.
+
+        Returns:
+            What became of it: the IVORN, digest and position are those of the event.
+
+        Raises:
+            StoreError: the store cannot write now: submit it again later.
+            LookupError: there is no mapping of that name.
+        """
+        ...
+
+    async def refuse(self, raw: bytes, reason: str, *, peer: str = "", where: str = "") -> Submission:
+        """Keep aside, with what is refused, what this transport itself cannot take: too long a message, say.
+
+        Args:
+            raw: the bytes as they came.
+            reason: why, in words.
+            peer: who sent it, for the log: an address.
+            where: where it was found.
+
+        Returns:
+            The refusal, once it is on disk.
+
+        Raises:
+            StoreError: the store cannot write now.
         """
         ...
 
@@ -167,6 +218,27 @@ class Node(Protocol):
 
         Raises:
             StoreError: the store cannot be written or read.
+        """
+        ...
+
+    def heard(self, peer: str = "") -> None:
+        """Note a sign of life of what this transport listens to; for sources, and cheap.
+
+        Call it for whatever shows that an event would have come in: a keep-alive, a heartbeat, a connection.
+        What is submitted counts by itself. A table may ask for an alarm where nothing is heard for as long as
+        its key `silent_after` says.
+
+        Args:
+            peer: who was heard, for those who look: an address, a topic.
+        """
+        ...
+
+    @property
+    def delivered_up_to(self) -> int:
+        """The position in the node's log up to which every event has gone where it should.
+
+        That is to every sink of the node that wants it; what was given up counts as gone. In a node without
+        sinks it is the position of the newest event.
         """
         ...
 
