@@ -32,6 +32,7 @@ class Ledger:
     _open: dict[int, None] = attrs.field(factory=dict, init=False)
     _waiting: dict[int, Waiting] = attrs.field(factory=dict, init=False)
     _due: list[tuple[float, int]] = attrs.field(factory=list, init=False)
+    _owed: set[int] = attrs.field(factory=set, init=False)  # of what waits, what was never settled
     _again: dict[int, None] = attrs.field(factory=dict, init=False)  # of what waits, what was asked for
     _retried: set[int] = attrs.field(factory=set, init=False)  # of what waits, what is under way
     _taken_up: dict[int, None] = attrs.field(factory=dict, init=False)
@@ -47,12 +48,18 @@ class Ledger:
         ledger = cls(sink, state.cursor)
         for row in state.waiting:
             ledger._wait(row)
+            ledger._owed.add(row.seq)  # or it was asked for again: the store does not tell these apart
         return ledger
 
     @property
     def cursor(self) -> int:
         """The last position up to which nothing is open."""
         return next(iter(self._open)) - 1 if self._open else self.taken
+
+    @property
+    def settled_up_to(self) -> int:
+        """The last position up to which all is settled or dead; what is only asked for again is that too."""
+        return min(self.cursor, min(self._owed) - 1) if self._owed else self.cursor
 
     @property
     def open_count(self) -> int:
@@ -111,17 +118,21 @@ class Ledger:
 
     def settle(self, seq: int) -> None:
         """Close a delivery for good: it was made, or is not wanted."""
+        self._owed.discard(seq)
         if self._forget(seq):
             self._changed[seq] = None
 
     def postpone(self, row: Waiting) -> None:
         """Turn a delivery that failed into one that waits for `row.due`."""
+        if row.replayed is None:
+            self._owed.add(row.seq)
         self._forget(row.seq)
         self._wait(row)
         self._changed[row.seq] = row
 
     def bury(self, row: Waiting) -> None:
         """Turn a delivery that failed for the last time into a dead letter."""
+        self._owed.discard(row.seq)
         self._forget(row.seq)
         self._changed[row.seq] = row
 

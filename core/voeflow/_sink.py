@@ -83,6 +83,11 @@ class Sink:
         return self._ledger.taken
 
     @property
+    def settled_up_to(self) -> int:
+        """The position up to which every event is done with here: delivered, not wanted, or given up."""
+        return self._ledger.settled_up_to
+
+    @property
     def idle(self) -> bool:
         """Whether there is nothing to do now; what waits to be tried again, until it is, does not count."""
         return self._feed.empty and not self._ledger.open_count

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 import trio
 
 from voeflow._bookmarks import Bookmarks
+from voeflow._hearing import Ear
 from voeflow._history import read_history
 from voeflow._intake import Intake
 from voeflow._node_api import Delivery, History, Submission, Validation
@@ -31,12 +32,17 @@ class NodeOfTransport:
     _sink: Sink | None
     _store: Store
     _bookmarks: Bookmarks
+    _ear: Ear
+    _delivered_up_to: Callable[[], int]
 
     async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
         """See `voeflow.Node.submit`; waits until the whole node is ready."""
         _check_types(self.name, raw, peer)
+        self._ear.note_arrival(peer)
         await self._open.wait()
-        return await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
+        submission = await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
+        self._ear.note_answer(submission.outcome)
+        return submission
 
     async def take(self) -> Sequence[Delivery]:
         """See `voeflow.Node.take`."""
@@ -49,6 +55,15 @@ class NodeOfTransport:
     async def bookmarks(self) -> Mapping[str, str]:
         """See `voeflow.Node.bookmarks`."""
         return await self._bookmarks.of(self.name)
+
+    def heard(self, peer: str = "") -> None:
+        """See `voeflow.Node.heard`."""
+        self._ear.note_sign(peer)
+
+    @property
+    def delivered_up_to(self) -> int:
+        """See `voeflow.Node.delivered_up_to`."""
+        return self._delivered_up_to()
 
     @property
     def position(self) -> int:

@@ -14,6 +14,7 @@ from voeflow._answers import Envelope, Filters
 from voeflow._bookkeeping import Replays, save_progress
 from voeflow._bookmarks import Bookmarks
 from voeflow._errors import StartError, StoreError
+from voeflow._hearing import Ear
 from voeflow._intake import Intake
 from voeflow._observers import Observers
 from voeflow._parts import Part
@@ -61,6 +62,7 @@ class Works:
         self._nursery = nursery
         self._saving = trio.Lock()
         self._parts: dict[str, Part] = {}
+        self._ears: dict[str, Ear] = {}
         self._latest = store.last_seq()
 
     async def start(self) -> None:
@@ -104,6 +106,11 @@ class Works:
     def busy(self) -> list[Sink]:
         """The sinks that have something to do now."""
         return [sink for sink in self.sinks.values() if not sink.idle]
+
+    @property
+    def delivered_up_to(self) -> int:
+        """The position up to which every event is done with at every sink."""
+        return min((sink.settled_up_to for sink in self.sinks.values()), default=self._latest)
 
     async def become(self, pipeline: Pipeline) -> None:
         """Work by another pipeline from now on; what it has in common with the present one goes on untouched.
@@ -216,6 +223,8 @@ class Works:
                 sink,
                 self._store,
                 self._bookmarks,
+                self._ears.setdefault(table.name, Ear(table.name)),
+                lambda: self.delivered_up_to,
             )
             await part.start(
                 self._nursery, f"transports.{table.name}", partial(run_transport, table, node, sink)

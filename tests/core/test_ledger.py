@@ -299,3 +299,35 @@ class Restarts(RuleBasedStateMachine):
 
 TestRestarts = Restarts.TestCase
 TestRestarts.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_all_is_settled_up_to_what_is_open_or_waits() -> None:
+    ledger = at(0)
+    for seq in (1, 2, 3, 4):
+        ledger.take(seq)
+    assert ledger.settled_up_to == 0
+
+    for seq in (1, 3, 4):
+        ledger.settle(seq)
+    ledger.postpone(waiting(2))
+    assert (ledger.cursor, ledger.settled_up_to) == (4, 1)
+
+    ledger.bury(attrs.evolve(waiting(2), dead=True))
+    assert ledger.settled_up_to == 4
+
+
+def test_what_was_settled_stays_so_while_it_is_handed_over_again() -> None:
+    ledger = at(9)
+    ledger.take_up(asked(3))
+
+    assert ledger.settled_up_to == 9
+
+
+def test_what_waits_and_is_asked_for_again_is_not_settled() -> None:
+    ledger = Ledger.resume("s", SinkState(9, [waiting(3)]))
+    ledger.take_up(asked(3))
+    assert ledger.settled_up_to == 2
+
+    ledger.take_again()
+    ledger.settle(3)
+    assert ledger.settled_up_to == 9

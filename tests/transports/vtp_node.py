@@ -39,6 +39,7 @@ class FakeNode:
     ivoid: str = IVOID
     max_event: int = 2**20
     submitted: list[tuple[bytes, str, str]] = attrs.field(factory=list)
+    signs: list[str] = attrs.field(factory=list)
     settled: dict[str, str] = attrs.field(factory=dict)
     noted: dict[str, str] = attrs.field(factory=dict)
     log: list[tuple[datetime, voeflow.Event]] = attrs.field(factory=list)
@@ -56,6 +57,13 @@ class FakeNode:
         taken: Sequence[voeflow.Delivery] = await self._out[1].receive()
         self.position = taken[-1].position
         return taken
+
+    def heard(self, peer: str = "") -> None:
+        self.signs.append(peer)
+
+    @property
+    def delivered_up_to(self) -> int:
+        return self.position
 
     def bookmark(self, name: str, value: str) -> None:
         self.noted[name] = value
