@@ -119,11 +119,13 @@ class Group:
         name: `Group/@name`, or empty.
         type: `Group/@type`, or empty.
         params: its `Param`s.
+        description: the text of its first `Description`, or empty.
     """
 
     name: str
     type: str
     params: Params
+    description: str = ""
 
 
 def parse_number(text: str) -> float:
@@ -142,7 +144,12 @@ def read_params(parent: etree._Element | None) -> Params:
 def read_groups(what: etree._Element | None) -> tuple[Group, ...]:
     """The `Group`s directly below a `What`."""
     return tuple(
-        Group(element.get("name", ""), element.get("type", ""), read_params(element))
+        Group(
+            name=element.get("name", ""),
+            type=element.get("type", ""),
+            params=read_params(element),
+            description=text_of(child(element, "Description")),
+        )
         for element in children(what, "Group")
     )
 

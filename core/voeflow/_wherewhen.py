@@ -69,10 +69,10 @@ class Position:
 
     ra: float
     dec: float
-    error: float | None
-    frame: str
-    time: datetime | None
-    coord_system: str
+    error: float | None = None
+    frame: str = ""
+    time: datetime | None = None
+    coord_system: str = ""
 
 
 @attrs.frozen
