@@ -48,6 +48,7 @@ async def follow(
     submit: Submit,
     recall: Recall | None = None,
     failed: Callable[[Address, Ending], None] = lambda _, __: None,
+    heard: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Subscribe, and subscribe again whenever the connection ends, until cancelled.
 
@@ -60,10 +61,11 @@ async def follow(
         submit: what takes the packets.
         recall: gives the place from which to go on with a broker, or None to ask none for what we missed.
         failed: is told every failure, and may raise or cancel; then nothing is told of trying again.
+        heard: is told each sign of life of a broker, with its address.
     """
     failures = 0
     for remote in cycle(remotes):
-        ending = await _attempt(name, remote, manner, persistence, submit, recall)
+        ending = await _attempt(name, remote, manner, persistence, submit, recall, heard)
         proven = ending.heard and ending.lasted >= persistence.proven_after
         if proven:
             backoff.reset()
@@ -91,6 +93,7 @@ async def _attempt(
     persistence: Persistence,
     submit: Submit,
     recall: Recall | None,
+    heard: Callable[[str], None],
 ) -> Ending:
     try:
         place = await recall(str(remote)) if recall is not None else None
@@ -104,7 +107,7 @@ async def _attempt(
     except OSError as error:
         return Ending(f"cannot be reached: {error.strerror or error}", False, 0.0)
     log.info("connected", transport=name, remote=str(remote), peer=connection.peer)
-    return await Session(connection, manner, submit, name, place, str(remote)).run()
+    return await Session(connection, manner, submit, name, place, str(remote), heard).run()
 
 
 def _is_power_of_two(number: int) -> bool:

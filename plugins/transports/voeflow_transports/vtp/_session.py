@@ -96,6 +96,7 @@ class Session:
         name: the transport's table, for the log.
         place: how far we have come with this broker, or None to ask it for nothing that we missed.
         remote: the broker's address as it was given, for the log.
+        heard: is told each sign of life of the broker, with its address.
     """
 
     connection: Connection
@@ -104,6 +105,7 @@ class Session:
     name: str
     place: Place | None
     remote: str
+    heard: Callable[[str], None]
     _machine: Subscriber = attrs.field(init=False)
     _in_hand: deque[_InHand] = attrs.field(factory=deque, init=False)
     _bytes: int = attrs.field(default=0, init=False)
@@ -157,6 +159,8 @@ class Session:
             found = machine.receive(data, trio.current_time())
             if machine.heard and not known:  # a broker that serves subscribers speaks first, or sends events
                 log.info("subscribed", transport=self.name, remote=self.remote, peer=self.connection.peer)
+            if data and machine.heard:
+                self.heard(self.connection.peer)
             self._send()  # an iamalive is answered before any event is looked at
             for each in found:
                 if isinstance(each, Packet):

@@ -123,6 +123,7 @@ class VTPReceive:
         partials = Partials(node.name, max(self.max_partial, node.max_event))
 
         async def attend(connection: Connection) -> None:
+            node.heard(connection.peer)
             try:
                 await self._attend(connection, node, told, cut_off, partials)
             finally:

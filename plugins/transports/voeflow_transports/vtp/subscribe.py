@@ -136,4 +136,5 @@ class VTPSubscribe:
             BackOff(self.reconnect_min, FACTOR, self.reconnect_max, JITTER, random.random),
             submit,
             recall if self.resume else None,
+            heard=node.heard,
         )
