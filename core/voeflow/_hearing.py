@@ -16,9 +16,6 @@ import trio
 
 from voeflow._text import printable
 
-#: The source of events that the node makes itself; no transport may have this name.
-OWN_SOURCE = "node"
-
 #: Under which source bookmarks of what was heard are kept: no transport can have such a name.
 BOOKMARKS = "node:heard"
 

@@ -33,6 +33,20 @@ def _names_some(_: object, __: object, sources: tuple[str, ...] | None) -> None:
         )
 
 
+@attrs.frozen(kw_only=True)
+class SourceKeys:
+    """The keys of every transport that events come in through."""
+
+    silent_after: Seconds | None = attrs.field(
+        default=None,
+        validator=_some_time,
+        metadata={
+            "help": "how long it may hear nothing, neither an event nor a sign of life, before an alarm is"
+            " raised; no alarm if left out"
+        },
+    )
+
+
 #: How often a failed delivery is tried again where nobody says how often or how long.
 RETRIES = 5
 
@@ -88,12 +102,17 @@ class HandlerKeys(SinkKeys):
         return self.retries
 
 
+#: The names of the keys above, by what has them.
+SINK_KEYS = frozenset(field.name for field in attrs.fields(SinkKeys))
+HANDLER_KEYS = frozenset(field.name for field in attrs.fields(HandlerKeys))
+SOURCE_KEYS = frozenset(field.name for field in attrs.fields(SourceKeys))
+
 #: What a plugin's class may not call an option, by the plugin's kind: it would never be given to it.
 RESERVED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "transport": frozenset({"plugin", *(field.name for field in attrs.fields(SinkKeys))}),
-        "filter": frozenset({"plugin", *(field.name for field in attrs.fields(SinkKeys))}),
-        "handler": frozenset({"plugin", *(field.name for field in attrs.fields(HandlerKeys))}),
+        "transport": frozenset({"plugin", *SINK_KEYS, *SOURCE_KEYS}),
+        "filter": frozenset({"plugin", *SINK_KEYS}),
+        "handler": frozenset({"plugin", *HANDLER_KEYS}),
     }
 )
 

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import attrs
 
 from voeflow._errors import Mistake, PipelineError
-from voeflow._keys import HandlerKeys, SinkKeys, own_defaults
+from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._lookup import find_plugin
 from voeflow._names import nearest
 from voeflow._options import read_options
 from voeflow._plugin import METHODS, Kind, Plugin
 from voeflow._plugins import Plugins
-from voeflow._routing import check_sources, read_when
+from voeflow._quantities import Seconds
+from voeflow._routing import OWN_SOURCE, check_sources, read_when
 from voeflow._shown import show_value
 from voeflow._tables import FilterTable, HandlerTable, NodeSettings, Pipeline, TransportTable
 from voeflow._toml import read_toml
@@ -26,11 +27,10 @@ _Keys = TypeVar("_Keys", bound=SinkKeys)
 _AnyTable = TypeVar("_AnyTable", TransportTable, FilterTable, HandlerTable)
 
 #: The families of tables, in the order in which their mistakes are told.
-_FAMILIES: Mapping[Kind, str] = MappingProxyType({kind: f"{kind}s" for kind in METHODS})
+FAMILIES: Mapping[Kind, str] = MappingProxyType({kind: f"{kind}s" for kind in METHODS})
 _NODE_KEYS = frozenset(field.name for field in attrs.fields(NodeSettings))
 _DEFAULTS = NodeSettings()
-_SINK_KEYS = frozenset(field.name for field in attrs.fields(SinkKeys))
-_HANDLER_KEYS = frozenset(field.name for field in attrs.fields(HandlerKeys))
+_GIVE_IVOID = 'write ivoid = "ivo://AUTHORITY/NAME" above all tables'
 
 
 def load_pipeline(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> Pipeline:
@@ -50,62 +50,28 @@ def load_pipeline(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> P
         PipelineError: with every mistake found.
     """
     document = read_toml(path, environ)
-    reader = _Reader(path, plugins)
+    reader = Reader(path, plugins)
     pipeline = reader.pipeline(document.table)
     # what follows from a reference that stands for nothing is no mistake of its own
     unset = {_key(mistake) for mistake in document.mistakes}
     mistakes = [*document.mistakes, *(each for each in reader.mistakes if _key(each) not in unset)]
     if mistakes or pipeline is None:
-        raise PipelineError(path, _in_order(mistakes, document.table))
+        raise PipelineError(path, in_order(mistakes, document.table))
     return pipeline
-
-
-def load_to_look(
-    path: Path, plugins: Plugins, environ: Mapping[str, str]
-) -> tuple[Pipeline, tuple[str, ...], tuple[str, ...]]:
-    """Read what a look into a pipeline's store needs: its own keys and its filters.
-
-    Its transports and handlers are left out, with the mistakes in them: a look must not fail for want of a
-    mail server's password, say.
-
-    Returns:
-        The pipeline, without transports and handlers; the names of its sinks; the names of what is no sink.
-
-    Raises:
-        PipelineError: with every mistake found in the rest.
-    """
-    document = read_toml(path, environ)
-    left_out = (_FAMILIES["transport"], _FAMILIES["handler"])
-    rest = {key: value for key, value in document.table.items() if key not in left_out}
-    reader = _Reader(path, plugins, whole=False)
-    pipeline = reader.pipeline(rest)
-    mistakes = [each for each in document.mistakes if each.where.partition(".")[0] not in left_out]
-    mistakes += reader.mistakes
-    if mistakes or pipeline is None:
-        raise PipelineError(path, _in_order(mistakes, rest))
-    transports, handlers = (document.table.get(family, {}) for family in left_out)
-    carriers = [name for name in _names(transports) if _is_sink(transports[name], plugins)]
-    others = [name for name in _names(transports) if name not in carriers]
-    return pipeline, (*_names(handlers), *carriers), tuple(others)
-
-
-def _is_sink(table: object, plugins: Plugins) -> bool:
-    plugin = plugins.transports.get(str(table.get("plugin"))) if isinstance(table, dict) else None
-    return plugin is not None and plugin.is_sink
 
 
 def _key(mistake: Mistake) -> str:
     return mistake.where.partition("[")[0]
 
 
-def _in_order(mistakes: list[Mistake], document: Mapping[str, Any]) -> list[Mistake]:
+def in_order(mistakes: list[Mistake], document: Mapping[str, Any]) -> list[Mistake]:
     """Put the mistakes in the order of the file's tables, what is above all tables first."""
-    tables = [(family, name) for family in _FAMILIES.values() for name in _names(document.get(family))]
+    tables = [(family, name) for family in FAMILIES.values() for name in names_of(document.get(family))]
     places = {f"{family}.{name}": n for n, (family, name) in enumerate(tables)}
     return sorted(mistakes, key=lambda each: places.get(".".join(_key(each).split(".")[:2]), -1))
 
 
-def _names(family: object) -> list[str]:
+def names_of(family: object) -> list[str]:
     return list(family) if isinstance(family, dict) else []
 
 
@@ -119,7 +85,7 @@ class _Table:
     keys: Mapping[str, Any]
 
 
-class _Reader:
+class Reader:
     """Reads one file; what it cannot use it leaves out, after noting why."""
 
     def __init__(self, path: Path, plugins: Plugins, *, whole: bool = True) -> None:
@@ -136,9 +102,9 @@ class _Reader:
 
     def pipeline(self, document: Mapping[str, Any]) -> Pipeline | None:
         node = self.node(document)
-        families = {kind: self.family(document, kind) for kind in _FAMILIES}
+        families = {kind: self.family(document, kind) for kind in FAMILIES}
         self.names = {kind: frozenset(tables) for kind, tables in families.items()}
-        found = {kind: list(self.tables(kind, families[kind])) for kind in _FAMILIES}
+        found = {kind: list(self.tables(kind, families[kind])) for kind in FAMILIES}
         # a transport whose plugin is not known may well be a source: no mistake follows from that
         carriers = {each.name for each in found["transport"] if not each.plugin.is_source}
         self.sources = self.names["transport"] - carriers
@@ -162,10 +128,8 @@ class _Reader:
 
     def node(self, document: Mapping[str, Any]) -> NodeSettings | None:
         for key, value in document.items():
-            if key not in {*_NODE_KEYS, *_FAMILIES.values()}:
-                what, known = (
-                    ("table", _FAMILIES.values()) if isinstance(value, dict) else ("key", _NODE_KEYS)
-                )
+            if key not in {*_NODE_KEYS, *FAMILIES.values()}:
+                what, known = ("table", FAMILIES.values()) if isinstance(value, dict) else ("key", _NODE_KEYS)
                 self.note(key, f"no such {what}", nearest(key, known, f"{what}s here"))
         table = {key: value for key, value in document.items() if key in _NODE_KEYS}
         node, mistakes = read_options(
@@ -175,7 +139,7 @@ class _Reader:
         return node
 
     def family(self, document: Mapping[str, Any], kind: Kind) -> Mapping[str, Any]:
-        family = _FAMILIES[kind]
+        family = FAMILIES[kind]
         tables = document.get(family, {})
         if not isinstance(tables, dict):
             self.note(family, f"expected tables [{family}.NAME], got {show_value(tables)}")
@@ -187,11 +151,14 @@ class _Reader:
     def tables(self, kind: Kind, family: Mapping[str, Any]) -> Iterator[_Table]:
         """Give the tables of a family of which the plugin is known."""
         for name, keys in family.items():
-            where = f"{_FAMILIES[kind]}.{name}"
+            where = f"{FAMILIES[kind]}.{name}"
             if fault := why_no_name(name):
                 self.note(where, fault, "rename it")
             if kind == "filter" and name.lower() in WORDS:
                 self.note(where, f'"{name}" is a word of `when` expressions', "give the filter another name")
+            if kind == "transport" and name == OWN_SOURCE:
+                problem = f'"{name}" in `sources` stands for the node itself'
+                self.note(where, problem, "give the transport another name")
             if kind == "handler" and name in self.names["transport"]:
                 self.note(where, "a transport has this name too", "rename one of the two")
             if not isinstance(keys, dict):
@@ -208,14 +175,15 @@ class _Reader:
         plugin = table.plugin
         for key in getattr(plugin.cls, "needs", ()):
             if not document.get(key, getattr(_DEFAULTS, key, None)):
-                remedy = 'write ivoid = "ivo://AUTHORITY/NAME" above all tables' if key == "ivoid" else ""
+                remedy = _GIVE_IVOID if key == "ivoid" else ""
                 self.note(table.where, f"{plugin.name} needs the node's {key}, which is not set", remedy)
         if plugin.is_sink:
             when, keys = self.sink(table.where, table.keys, SinkKeys, {})
         else:
             self.refuse_sink_keys(table, f"{plugin.name} brings events in, and nothing goes out to it")
             when, keys = parse_when(None), SinkKeys()
-        instance = self.instance(table, _SINK_KEYS)
+        silent_after = self.silent_after(table, document)
+        instance = self.instance(table)
         if instance is None or when is None or keys is None:
             return None
         return TransportTable(
@@ -226,11 +194,27 @@ class _Reader:
             is_sink=plugin.is_sink,
             when=when,
             sources=_set(keys.sources),
+            silent_after=silent_after,
         )
+
+    def silent_after(self, table: _Table, document: Mapping[str, Any]) -> Seconds | None:
+        """Read the keys that all sources have in common, and check that an alarm could be raised."""
+        given = {key: value for key, value in table.keys.items() if key in SOURCE_KEYS}
+        if given and not table.plugin.is_source:
+            problem = f"only what events come in through has this key; {table.plugin.name} carries them on"
+            self.note(f"{table.where}.silent_after", problem, "leave it out")
+        elif given and not document.get("ivoid"):
+            problem = "an alarm is an event of this node, which needs the node's ivoid for that"
+            self.note(f"{table.where}.silent_after", problem, _GIVE_IVOID)
+        keys, mistakes = read_options(
+            SourceKeys, given, where=table.where, directory=self.directory, culprit="voeflow"
+        )
+        self.mistakes += mistakes
+        return keys.silent_after if keys is not None else None
 
     def filter(self, table: _Table) -> FilterTable | None:
         self.refuse_sink_keys(table, "filters have none")
-        instance = self.instance(table, _SINK_KEYS)
+        instance = self.instance(table)
         if instance is None:
             return None
         return FilterTable(name=table.name, plugin=table.plugin, instance=instance, keys=table.keys)
@@ -239,7 +223,7 @@ class _Reader:
         when, keys = self.sink(
             table.where, table.keys, HandlerKeys, own_defaults(table.plugin.cls, table.keys)
         )
-        instance = self.instance(table, _HANDLER_KEYS)
+        instance = self.instance(table)
         if instance is None or when is None or keys is None:
             return None
         return HandlerTable(
@@ -270,23 +254,23 @@ class _Reader:
 
     def refuse_sink_keys(self, table: _Table, reason: str) -> None:
         for key in table.keys:
-            if key in _SINK_KEYS:
+            if key in SINK_KEYS:
                 self.note(
                     f"{table.where}.{key}",
                     f"only what events go out to has this key; {reason}",
                     "leave it out",
                 )
 
-    def instance(self, table: _Table, common: frozenset[str]) -> object | None:
+    def instance(self, table: _Table) -> object | None:
         """Make the instance of a table's plugin out of the keys that are not common to others."""
         plugin = table.plugin
         instance, mistakes = read_options(
             plugin.cls,
-            {key: value for key, value in table.keys.items() if key not in common},
+            {key: value for key, value in table.keys.items() if key not in RESERVED[plugin.kind]},
             where=table.where,
             directory=self.directory,
             culprit=f"the {plugin.kind} {plugin.name} of {plugin.distribution}",
-            others=common if plugin.is_sink else frozenset(),
+            others=plugin.common_keys,
         )
         self.mistakes += mistakes
         return instance

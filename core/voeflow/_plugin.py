@@ -11,7 +11,7 @@ from typing import Literal
 
 import attrs
 
-from voeflow._keys import RESERVED, HandlerKeys, own_defaults
+from voeflow._keys import HANDLER_KEYS, RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, own_defaults
 from voeflow._options import class_faults, read_options
 from voeflow._text import printable
 
@@ -54,6 +54,13 @@ class Plugin:
         return self.kind == "handler" or getattr(self.cls, "sink", False) is True
 
     @property
+    def common_keys(self) -> frozenset[str]:
+        """The keys that its table may have, whatever its class says."""
+        if self.kind == "handler":
+            return HANDLER_KEYS
+        return (SINK_KEYS if self.is_sink else frozenset()) | (SOURCE_KEYS if self.is_source else frozenset())
+
+    @property
     def is_source(self) -> bool:
         """Whether events can come in through it: a transport that is no sink, or says `source = True`."""
         said = getattr(self.cls, "source", None)
@@ -63,7 +70,7 @@ class Plugin:
 def why_unusable(kind: Kind, name: object, cls: object) -> str:
     """Say what is wrong with a class offered under a name; empty if nothing is."""
     method, signature = METHODS[kind]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_name(name):
         return f"{shown(name)} cannot name a {kind}: write letters, digits, `-`, `_` and `.`, at most 64"
     if not inspect.isclass(cls):
         return f"the {kind} {name} must be a class, got {shown(cls)}"
@@ -83,6 +90,11 @@ def why_unusable(kind: Kind, name: object, cls: object) -> str:
         if mistakes:
             return f"the {kind} {name} ({cls.__name__}) has a bad class variable: {mistakes[0]}"
     return ""
+
+
+def is_name(name: object) -> bool:
+    """Whether a plugin can be called that."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def shown(value: object) -> str:

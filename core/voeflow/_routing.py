@@ -9,6 +9,9 @@ from voeflow._names import nearest
 from voeflow._shown import show_value
 from voeflow._when import When, parse_when
 
+#: What `sources` calls the node itself, for the events that it makes; no transport may have this name.
+OWN_SOURCE = "node"
+
 
 def read_when(where: str, text: str | None, filters: Collection[str]) -> tuple[When | None, list[Mistake]]:
     """Read a `when` key.
@@ -49,6 +52,8 @@ def check_sources(
     """
     mistakes = []
     for n, name in enumerate(names):
+        if name == OWN_SOURCE:
+            continue
         if name not in transports:
             problem, remedy = (
                 f"no transport is named {show_value(name)}",

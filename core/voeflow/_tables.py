@@ -10,6 +10,7 @@ import attrs
 
 from voeflow._ivoid import parse_ivoid
 from voeflow._keys import above_zero
+from voeflow._mapping_plugins import MappingPlugin
 from voeflow._plugin import Plugin
 from voeflow._quantities import Bytes, Seconds
 from voeflow._shown import show_value
@@ -75,6 +76,7 @@ class TransportTable:
         is_sink: whether events go out to it.
         when: which events go to it; every one if it is no sink, which is then never asked.
         sources: the transports whose events go to it; None for all of them.
+        silent_after: how long it may hear nothing before an alarm is raised, in seconds; None for no alarm.
     """
 
     name: str
@@ -84,6 +86,7 @@ class TransportTable:
     is_sink: bool
     when: When
     sources: frozenset[str] | None
+    silent_after: Seconds | None
 
 
 @attrs.frozen(kw_only=True)
@@ -142,6 +145,7 @@ class Pipeline:
         transports: its transports by name, in the order of the file.
         filters: its filters by name, in the order of the file.
         handlers: its handlers by name, in the order of the file.
+        mappings: the mappings that are installed, in the order in which they are asked; no table names them.
     """
 
     path: Path
@@ -149,3 +153,4 @@ class Pipeline:
     transports: Mapping[str, TransportTable]
     filters: Mapping[str, FilterTable]
     handlers: Mapping[str, HandlerTable]
+    mappings: tuple[MappingPlugin, ...] = ()

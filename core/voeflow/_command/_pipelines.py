@@ -10,7 +10,8 @@ from typing import NoReturn
 import click
 
 from voeflow._errors import PipelineError
-from voeflow._pipeline import load_pipeline, load_to_look
+from voeflow._pipeline import load_pipeline
+from voeflow._pipeline_look import Look, load_to_look
 from voeflow._plugins import Plugins, load_plugins
 from voeflow._tables import Pipeline
 from voeflow._text import printable
@@ -40,12 +41,8 @@ def read_or_exit(path: Path) -> tuple[Pipeline, Plugins]:
         sys.exit(BAD_PIPELINE)
 
 
-def look_or_exit(path: Path) -> tuple[Pipeline, tuple[str, ...], tuple[str, ...]]:
-    """Read what a look into a pipeline's store needs, or tell the mistakes in that and exit with status 2.
-
-    Returns:
-        As `load_to_look`.
-    """
+def look_or_exit(path: Path) -> Look:
+    """Read what a look into a pipeline's store needs, or tell the mistakes in that and exit with status 2."""
     try:
         return load_to_look(path, load_plugins(), os.environ)
     except PipelineError as error:

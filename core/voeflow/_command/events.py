@@ -54,7 +54,7 @@ def list_events(pipeline: Path, chosen: Chosen, refused: bool, format_: str) -> 
     `--format json` prints one JSON object a line. Exit status: 0; 1 if there are none; 2 if the pipeline, or
     what was asked, is wrong.
     """
-    loaded, *_ = look_or_exit(pipeline)
+    loaded = look_or_exit(pipeline).pipeline
     holds = condition(loaded, chosen.where)
     selection = chosen.selection
     if refused and (chosen.dead or chosen.where or selection.role or selection.author):
@@ -97,7 +97,7 @@ def show_event(pipeline: Path, ivorn: str, raw: bool, format_: str) -> None:
     One IVORN may have come in several forms; all are shown, newest first, and `--raw` prints the newest. Exit
     status: 0; 1 if there is none; 2 if the pipeline is wrong.
     """
-    loaded, *_ = look_or_exit(pipeline)
+    loaded = look_or_exit(pipeline).pipeline
     store = open_store(loaded)
     try:
         found = find(store, ivorn)

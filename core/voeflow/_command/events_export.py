@@ -41,7 +41,7 @@ def command(pipeline: Path, target: Path, force: bool, chosen: Chosen) -> None:
     if there are none, or the target cannot be written or is there already; 2 if the pipeline, or what was
     asked, is wrong.
     """
-    loaded, *_ = look_or_exit(pipeline)
+    loaded = look_or_exit(pipeline).pipeline
     try:
         writer = exporter(target, force=force, facts=lambda stored: whole(stored, reread(stored).event))
     except ValueError as error:

@@ -35,8 +35,9 @@ def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
     --dead its own dead letters are meant. Exit status: 0; 1 if there are none, or the store cannot be
     written; 2 if the pipeline, or what was asked, is wrong.
     """
-    loaded, sinks, others = look_or_exit(pipeline)
-    if sink in others:
+    look = look_or_exit(pipeline)
+    loaded, sinks = look.pipeline, look.sinks
+    if sink in look.others:
         fail(f"--to {sink}: this transport brings events in, and nothing goes out to it", BAD_PIPELINE)
     if sink not in sinks:
         fail(f"--to {sink}: {pipeline} has no such sink; {nearest(sink, sinks, 'sinks')}", BAD_PIPELINE)

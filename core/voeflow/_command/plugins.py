@@ -10,7 +10,7 @@ import click
 
 from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import fail, warn
-from voeflow._keys import HandlerKeys, SinkKeys
+from voeflow._keys import HandlerKeys, SinkKeys, SourceKeys
 from voeflow._options import describe_options
 from voeflow._plugin import Plugin
 from voeflow._plugins import Plugins, load_plugins
@@ -62,10 +62,17 @@ def _describe(plugin: Plugin) -> None:
     out.print(Text(inspect.getdoc(plugin.cls) or "(no documentation)"))
     out.print()
     out.print(_options(plugin.cls))
-    if plugin.is_sink:
+    for cls in _common(plugin):
         out.print()
         out.print(Text(f"Keys that every such {plugin.kind} has:"))
-        out.print(_options(HandlerKeys if plugin.kind == "handler" else SinkKeys, plugin.cls))
+        out.print(_options(cls, plugin.cls))
+
+
+def _common(plugin: Plugin) -> list[type]:
+    """Give the classes of the keys that its table has in common with others."""
+    if plugin.kind == "handler":
+        return [HandlerKeys]
+    return [cls for cls, has in ((SinkKeys, plugin.is_sink), (SourceKeys, plugin.is_source)) if has]
 
 
 def _options(cls: type, own: type = object) -> Table:
