@@ -1,4 +1,4 @@
-"""The filters that come with voeflow: `xpath`, `role` and `author`."""
+"""The filters that come with voeflow: yes/no questions about what an event is, says, and when."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ from collections.abc import Mapping
 
 import voeflow
 
+from .age import Age
 from .author import Author
+from .cites import Cites
+from .cone import Cone
+from .ivorn import Ivorn
 from .role import Role
 from .xpath import XPathFilter
 
-__all__ = ["Author", "Role", "XPathFilter", "register_filters"]
+__all__ = ["Age", "Author", "Cites", "Cone", "Ivorn", "Role", "XPathFilter", "register_filters"]
 
 
 @voeflow.hookimpl
 def register_filters() -> Mapping[str, type]:
     """Name the built-in filters, as any distribution would name its own."""
-    return {"author": Author, "role": Role, "xpath": XPathFilter}
+    return {
+        "age": Age,
+        "author": Author,
+        "cites": Cites,
+        "cone": Cone,
+        "ivorn": Ivorn,
+        "role": Role,
+        "xpath": XPathFilter,
+    }

@@ -8,20 +8,17 @@ import attrs
 
 import voeflow
 
+from ._ivoids import folded
+
 
 def _ivoid(instance: object, attribute: attrs.Attribute[tuple[str, ...]], authors: tuple[str, ...]) -> None:
     if not authors:
         raise ValueError('expected at least one AuthorIVORN, such as "ivo://obspm.gepi/svom", got none')
     for author in authors:
-        if not _folded(author).startswith("ivo://"):
+        if not folded(author).startswith("ivo://"):
             raise ValueError(f'expected an AuthorIVORN that starts with ivo://, got "{author}"')
         if "*" in author[:-1]:
             raise ValueError(f'expected at most one *, as the last character, got "{author}"')
-
-
-def _folded(ivoid: str) -> str:
-    """Fold the case of the ASCII letters alone: no letter of another script may pass for one of them."""
-    return "".join(c.lower() if c.isascii() else c for c in ivoid)
 
 
 @attrs.frozen
@@ -53,16 +50,16 @@ class Author:
 
     @_exact.default
     def _exact_authors(self) -> frozenset[str]:
-        return frozenset(_folded(author) for author in self.authors if not author.endswith("*"))
+        return frozenset(folded(author) for author in self.authors if not author.endswith("*"))
 
     @_prefixes.default
     def _prefix_authors(self) -> tuple[str, ...]:
-        return tuple(_folded(author[:-1]) for author in self.authors if author.endswith("*"))
+        return tuple(folded(author[:-1]) for author in self.authors if author.endswith("*"))
 
     def matches(self, event: voeflow.Event) -> voeflow.Verdict:
         """Say whether the event's AuthorIVORN is one of those asked for."""
         if event.author is None:
             return voeflow.Verdict(False, "no AuthorIVORN")
-        author = _folded(event.author.strip())
+        author = folded(event.author.strip())
         holds = author in self._exact or author.startswith(self._prefixes)
         return voeflow.Verdict(holds, f"author is {voeflow.printable(event.author, 100)}")
