@@ -27,6 +27,7 @@ from voeflow._notice import Attachment, Mapped, Notice, NoticeMapping
 from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds, show_seconds
 from voeflow._secret import Secret
 from voeflow._text import printable
+from voeflow._utc import parse_utc
 from voeflow._verdict import Verdict
 from voeflow._what import Group, Param, Params
 from voeflow._wherewhen import Position
@@ -74,6 +75,7 @@ __all__ = [
     "parse_bytes",
     "parse_ivoid",
     "parse_seconds",
+    "parse_utc",
     "parse_xml",
     "printable",
     "show_seconds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
@@ -44,6 +44,10 @@ def _is_media_type(_: object, __: object, media_type: str) -> None:
 
 def _read_only(headers: Mapping[str, bytes]) -> Mapping[str, bytes]:
     return MappingProxyType(dict(headers))
+
+
+def _as_tuple(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(attachments)
 
 
 @attrs.frozen
@@ -121,7 +125,7 @@ class Mapped:
 
     packet: bytes = attrs.field(validator=instance_of(bytes), repr=False)
     attachments: tuple[Attachment, ...] = attrs.field(
-        default=(), converter=tuple, validator=deep_iterable(instance_of(Attachment))
+        default=(), converter=_as_tuple, validator=deep_iterable(instance_of(Attachment))
     )
 
 
@@ -139,7 +143,8 @@ class NoticeMapping(Protocol):
         topics: patterns of the topics that it is asked about, as `igwn.*` (`fnmatch.fnmatchcase`).
     """
 
-    topics: tuple[str, ...]
+    @property
+    def topics(self) -> tuple[str, ...]: ...  # read only, so that a frozen class may have it as a field
 
     def map(self, notice: Notice, earlier: Earlier) -> Mapped | None:
         """Make a VOEvent of a notice.
