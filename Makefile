@@ -48,7 +48,7 @@ export OLD_NAMES
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  comet==3.1.0 pygcn==1.1.3 'setuptools>=75,<81'
+	  comet==3.1.0 pygcn==1.1.3 gcn-kafka==0.3.4 hop-client==0.13.0 'setuptools>=75,<81'
 	$(PEERS)/bin/python -c "$$OLD_NAMES"
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --no-build-isolation 'voevent-parse>=1.0.3'
