@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,7 +112,7 @@ def test_what_is_of_no_use_is_refused_with_the_reason(value: bytes | None, form:
 def test_whatever_comes_there_is_an_answer(
     value: bytes | None, headers: dict[str, bytes], tests: Any
 ) -> None:
-    found = understand(message(value, **headers), tests=tests)
+    found = understand(attrs.evolve(message(value), headers=headers), tests=tests)
     assert isinstance(found, Passed) == ("_test" in headers and tests == "drop" and value is not None)
 
 
