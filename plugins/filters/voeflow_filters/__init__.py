@@ -11,10 +11,11 @@ from .author import Author
 from .cites import Cites
 from .cone import Cone
 from .ivorn import Ivorn
+from .notice import Notice
 from .role import Role
 from .xpath import XPathFilter
 
-__all__ = ["Age", "Author", "Cites", "Cone", "Ivorn", "Role", "XPathFilter", "register_filters"]
+__all__ = ["Age", "Author", "Cites", "Cone", "Ivorn", "Notice", "Role", "XPathFilter", "register_filters"]
 
 
 @voeflow.hookimpl
@@ -26,6 +27,7 @@ def register_filters() -> Mapping[str, type]:
         "cites": Cites,
         "cone": Cone,
         "ivorn": Ivorn,
+        "notice": Notice,
         "role": Role,
         "xpath": XPathFilter,
     }

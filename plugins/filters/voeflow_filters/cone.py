@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -19,6 +21,19 @@ class Target:
     ra: float
     dec: float
     radius: float
+
+
+def _within(low: float, high: float, text: str) -> Callable[[object, Any, float | None], None]:
+    def check(instance: object, attribute: object, value: float | None) -> None:
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"expected degrees {text}, got {value:g}")
+
+    return check
+
+
+_RA = _within(0, math.nextafter(360, 0), "from 0 to below 360")
+_DEC = _within(-90, 90, "from -90 to 90")
+_RADIUS = _within(math.nextafter(0, 1), 180, "above 0, to 180")
 
 
 # Not `inline`: a list may hold a survey's fields, and each takes two microseconds.
@@ -45,9 +60,15 @@ class Cone:
         radius  = 0.5
     """
 
-    radius: float = attrs.field(metadata={"help": "the radius of the cone in degrees, above 0, to 180"})
-    ra: float | None = attrs.field(default=None, metadata={"help": "right ascension of its axis in degrees"})
-    dec: float | None = attrs.field(default=None, metadata={"help": "declination of its axis in degrees"})
+    radius: float = attrs.field(
+        validator=_RADIUS, metadata={"help": "the radius of the cone in degrees, above 0, to 180"}
+    )
+    ra: float | None = attrs.field(
+        default=None, validator=_RA, metadata={"help": "right ascension of its axis in degrees"}
+    )
+    dec: float | None = attrs.field(
+        default=None, validator=_DEC, metadata={"help": "declination of its axis in degrees"}
+    )
     targets: Path | None = attrs.field(
         default=None, metadata={"help": "a CSV file with columns name, ra, dec (degrees) and maybe radius"}
     )
@@ -61,7 +82,7 @@ class Cone:
         if self.targets is None:
             if self.ra is None or self.dec is None:
                 raise ValueError("expected ra and dec, or targets")
-            return (_target("", self.ra, self.dec, self.radius),)
+            return (Target("", self.ra, self.dec, self.radius),)
         if self.ra is not None or self.dec is not None:
             raise ValueError("expected either targets, or ra and dec, not both")
         return read_targets(self.targets, self.radius)
@@ -138,10 +159,9 @@ def read_targets(path: Path, radius: float) -> tuple[Target, ...]:
 
 
 def _target(name: str, ra: float, dec: float, radius: float) -> Target:
-    if not 0 <= ra < 360:
-        raise ValueError(f"ra: expected degrees from 0 to below 360, got {ra:g}")
-    if not -90 <= dec <= 90:
-        raise ValueError(f"dec: expected degrees from -90 to 90, got {dec:g}")
-    if not 0 < radius <= 180:
-        raise ValueError(f"radius: expected degrees above 0, to 180, got {radius:g}")
+    for column, value, check in (("ra", ra, _RA), ("dec", dec, _DEC), ("radius", radius, _RADIUS)):
+        try:
+            check(None, None, value)
+        except ValueError as error:
+            raise ValueError(f"{column}: {error}") from None
     return Target(name, ra, dec, radius)
