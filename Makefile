@@ -3,7 +3,7 @@
 # make lint   formatting, lints, types and the walls between packages
 # make docs   the documentation, into docs/_build/html
 # make faults kill, starve and flood a real node for a few minutes; make soak for ten
-# make bench  voeflow beside Comet, in one run; make bench-quick in under a minute
+# make bench  voeflow beside Comet and a yardstick, in one run; make bench-quick in under a minute
 #
 # Each sets up what it needs: Python 3.11 or newer and make are enough.
 
@@ -31,6 +31,10 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/.run
 
 # voevent-parse is built from source, by a script that uses names which Python 3.12 has taken away; this gives
@@ -85,10 +89,10 @@ faults: $(VENV)/.dev
 soak: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m faults --soak $(ARGS)
 
-bench-quick: $(VENV)/.run $(PEERS)/.installed
+bench-quick: $(VENV)/.bench $(PEERS)/.installed
 	$(BIN)/python -m benchmarks --quick $(ARGS)
 
-bench: $(VENV)/.run $(PEERS)/.installed
+bench: $(VENV)/.bench $(PEERS)/.installed
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:

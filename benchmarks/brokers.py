@@ -1,33 +1,26 @@
-"""The brokers that are measured, each started afresh for a scenario, in a directory of its own."""
+"""The brokers that are measured, and how each is started."""
 
 from __future__ import annotations
 
 import ctypes.util
+import importlib.util
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import IO
+from typing import Literal
 
 import attrs
 
+from benchmarks.stored import make_store
+
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".venv-peers" / "bin"
+LENT = ROOT / "benchmarks" / "lent"
 
-#: How long a broker may take to start, or to end once asked to, in seconds.
-_PATIENCE = 30.0
-
-#: How long between two tries to connect to a broker that starts, in seconds.
-_LOOK_AGAIN = 0.001
-
-#: A directory that is memory, on Linux.
-_MEMORY = Path("/dev/shm")
+#: The pipe in a broker's directory into which its handler writes a line when it has started.
+STARTED = "started"
 
 _PIPELINE = """\
 ivoid = "ivo://org.example.benchmark/voeflow"
@@ -40,9 +33,62 @@ listen = "127.0.0.1:{subscriber_port}"
 test_interval = "0"
 """
 
+_PROGRAM = """
+[handlers.program]
+plugin = "spawn"
+command = ["{program}"]
+"""
+
+_HANDLER = """
+[handlers.python]
+plugin = "benchmark-started"
+pipe = "{pipe}"
+"""
+
 
 class BenchmarkError(Exception):
     """A broker or the load generator did not do what it has to for a measurement to mean anything."""
+
+
+@attrs.frozen
+class Setting:
+    """What a scenario has a broker set up with.
+
+    Attributes:
+        name: tells a scenario's settings apart.
+        stored: how many events are in its store before it starts; voeflow alone has such a store.
+        handler: what it does with an event besides sending it on: start a `program`, or call a handler in
+            `python`; either writes a line into the pipe `STARTED` at once.
+    """
+
+    name: str = ""
+    stored: int = 0
+    handler: Literal["program", "python"] | None = None
+
+
+@attrs.frozen
+class Place:
+    """Where a broker runs.
+
+    Attributes:
+        room: its directory, on the disk that is measured.
+        memory: another, in memory.
+        author_port: where it is to take events.
+        subscriber_port: where it is to send them.
+    """
+
+    room: Path
+    memory: Path
+    author_port: int
+    subscriber_port: int
+
+
+@attrs.frozen
+class Command:
+    """How to start a broker: words, and variables beside those of the benchmark."""
+
+    words: list[str]
+    variables: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -52,60 +98,49 @@ class Kind:
     Attributes:
         name: what the results call it.
         about: what it is and where it keeps what it has seen, for those who read the results.
-        command: gives the words to start it with and the variables it needs, for a directory of its own, a
-            directory in memory, and the ports for authors and for subscribers.
+        command: makes ready a place, and says how to start it there.
     """
 
     name: str
     about: str
-    command: Callable[[Path, Path, int, int], tuple[list[str], Mapping[str, str]]]
+    command: Callable[[Place, Setting], Command]
 
 
-@attrs.frozen
-class Broker:
-    """A running broker.
-
-    Attributes:
-        kind: what it is.
-        pid: the id of its process, and of its session.
-        author_port: where it takes events.
-        subscriber_port: where it sends them.
-        started_in: how long it took until both ports accepted a connection, in seconds.
-    """
-
-    kind: Kind
-    pid: int
-    author_port: int
-    subscriber_port: int
-    started_in: float
+def voeflow(place: Place, setting: Setting) -> Command:
+    """Make ready a node of voeflow: authors in, subscribers out."""
+    pipeline = _PIPELINE.format(author_port=place.author_port, subscriber_port=place.subscriber_port)
+    variables = {}
+    if setting.handler == "program":
+        pipeline += _PROGRAM.format(program=_program(place))
+    elif setting.handler == "python":
+        pipeline += _HANDLER.format(pipe=place.room / STARTED)
+        variables["PYTHONPATH"] = str(LENT / "handler")
+    if setting.stored:
+        make_store(place.room / "voeflow.db", setting.stored)
+    (place.room / "pipeline.toml").write_text(pipeline, encoding="utf-8")
+    return Command([sys.executable, "-m", "voeflow", "run", "pipeline.toml"], variables)
 
 
-def _voeflow(
-    room: Path, _: Path, author_port: int, subscriber_port: int
-) -> tuple[list[str], Mapping[str, str]]:
-    pipeline = _PIPELINE.format(author_port=author_port, subscriber_port=subscriber_port)
-    (room / "pipeline.toml").write_text(pipeline, encoding="utf-8")
-    return [sys.executable, "-m", "voeflow", "run", "pipeline.toml"], {}
+def limit(place: Place, setting: Setting) -> Command:
+    """Make ready the yardstick."""
+    words = [sys.executable, str(ROOT / "benchmarks" / "limit.py")]
+    words += [
+        str(place.author_port),
+        str(place.subscriber_port),
+        str(place.room / "limit.db"),
+        str(_grammar()),
+    ]
+    words += [_program(place)] if setting.handler == "program" else []
+    return Command(words)
 
 
-def _comet(eventdb: Path, author_port: int, subscriber_port: int) -> tuple[list[str], Mapping[str, str]]:
+def _comet(place: Place, setting: Setting, database: Path) -> Command:
     words = [str(PEERS / "twistd"), "--nodaemon", "--pidfile=", "comet"]
-    words += ["--local-ivo=ivo://org.example.benchmark/comet", f"--eventdb={eventdb}"]
-    words += ["--receive", f"--receive-port={author_port}"]
-    words += ["--broadcast", f"--broadcast-port={subscriber_port}", "--broadcast-test-interval=0"]
-    return words, _comets_environment()
-
-
-def _comets_environment() -> Mapping[str, str]:
-    return {"PYTHONPATH": str(ROOT / "benchmarks" / "lent")} if _comets_dbm() == "lent" else {}
-
-
-def _comets_dbm() -> str:
-    """Say what Comet's event database is: `own` and `lent` are GNU dbm, else it is `dumb`."""
-    python = PEERS / "python"
-    if subprocess.run([python, "-c", "import _gdbm"], capture_output=True, check=False).returncode == 0:
-        return "own"
-    return "lent" if ctypes.util.find_library("gdbm") else "dumb"
+    words += ["--local-ivo=ivo://org.example.benchmark/comet", f"--eventdb={database / 'seen'}"]
+    words += ["--receive", f"--receive-port={place.author_port}"]
+    words += ["--broadcast", f"--broadcast-port={place.subscriber_port}", "--broadcast-test-interval=0"]
+    words += [f"--cmd={_program(place)}"] if setting.handler == "program" else []
+    return Command(words, {"PYTHONPATH": str(LENT)} if _comets_dbm() == "lent" else {})
 
 
 def kinds() -> dict[str, Kind]:
@@ -127,93 +162,44 @@ def kinds() -> dict[str, Kind]:
         Kind(
             "comet",
             f"Comet 3.1.0; keeps hashes of what it saw, no events ({database})",
-            lambda room, _, a, s: _comet(room / "seen", a, s),
+            lambda place, setting: _comet(place, setting, place.room),
         ),
         Kind(
             "comet-memory",
             "the same with its hashes in memory: they do not outlive the machine",
-            lambda _, memory, a, s: _comet(memory / "seen", a, s),
+            lambda place, setting: _comet(place, setting, place.memory),
         ),
-        Kind("voeflow", "every event on disk before its receipt, its bytes with it", _voeflow),
+        Kind("limit", "a yardstick: one loop that keeps voeflow's promise on disk, and nothing else", limit),
+        Kind("voeflow", "every event on disk before its receipt, its bytes with it", voeflow),
     ]
     return {kind.name: kind for kind in found}
 
 
-@contextmanager
-def running(kind: Kind, directory: Path) -> Iterator[Broker]:
-    """Run a broker in a new directory below `directory`; it ends, with all that it started, with the block.
-
-    Raises:
-        BenchmarkError: it did not start, or ended before the block did.
-    """
-    memory = _MEMORY if _MEMORY.is_dir() else directory
-    with (
-        TemporaryDirectory(prefix=f"bench-{kind.name}-", dir=directory) as room_name,
-        TemporaryDirectory(prefix=f"bench-{kind.name}-", dir=memory) as memory_name,
-    ):
-        room = Path(room_name)
-        author_port, subscriber_port = _free_ports()
-        words, variables = kind.command(room, Path(memory_name), author_port, subscriber_port)
-        with (room / "log").open("wb") as log:
-            begun = time.monotonic()
-            process = _start(words, variables, room, log)
-            try:
-                for port in (author_port, subscriber_port):
-                    _wait_for_port(port, process, room)
-                took = time.monotonic() - begun
-                yield Broker(kind, process.pid, author_port, subscriber_port, took)
-                if process.poll() is not None:
-                    raise BenchmarkError(_said(kind, process, room))
-            finally:
-                _end(process)
+def _program(place: Place) -> str:
+    """Write the program that a broker is to start for each event; a shell, the same for all."""
+    path = place.room / "program"
+    path.write_text(f"#!/bin/sh\necho >> {place.room / STARTED}\ncat > /dev/null\n", encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
 
 
-def _start(
-    words: list[str], variables: Mapping[str, str], room: Path, log: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        words,
-        cwd=room,
-        env={**os.environ, **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+def _grammar() -> Path:
+    """Find voeflow's grammar of VOEvent 2.0, without its modules, which the yardstick does without."""
+    spec = importlib.util.find_spec("voeflow")
+    if spec is None or spec.submodule_search_locations is None:
+        raise BenchmarkError("voeflow is not installed; run `make bench`")
+    return Path(spec.submodule_search_locations[0]) / "grammars" / "voevent-2.0.xsd"
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes], room: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise BenchmarkError(f"nothing listens on port {port}: " + _log(room))
-        time.sleep(_LOOK_AGAIN)
+def _comets_dbm() -> str:
+    """Say what Comet's event database is: `own` and `lent` are GNU dbm, else it is `dumb`."""
+    python = PEERS / "python"
+    if subprocess.run([python, "-c", "import _gdbm"], capture_output=True, check=False).returncode == 0:
+        return "own"
+    return "lent" if ctypes.util.find_library("gdbm") else "dumb"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a broker to end, then end every process of its session that is left."""
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE)
-    with suppress(ProcessLookupError):  # the whole group has ended by itself
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _said(kind: Kind, process: subprocess.Popen[bytes], room: Path) -> str:
-    return f"{kind.name} ended with status {process.returncode} while it was measured: {_log(room)}"
-
-
-def _log(room: Path) -> str:
-    return (room / "log").read_text(errors="replace")[-2000:]
-
-
-def _free_ports() -> tuple[int, int]:
-    """Give two TCP ports of the loopback that were free just now."""
-    with socket.socket() as one, socket.socket() as other:
-        for bound in (one, other):
-            bound.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Give the benchmark's environment with a broker's variables; its `PYTHONPATH` comes first."""
+    path = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **variables, "PYTHONPATH": path}

@@ -7,6 +7,8 @@ one can be made for well under a microsecond's worth of the load generator's tim
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from xml.sax.saxutils import quoteattr
 
 import attrs
 
@@ -34,7 +36,7 @@ _TAIL = """">
     <Param name="Segment_Num" value="0" ucd="meta.id.part"/>
     <Param name="Burst_TJD" value="21368" unit="days" ucd="time"/>
     <Param name="Burst_SOD" value="3690.25" unit="sec" ucd="time"/>
-    <Param name="Burst_Inten" value="2160" unit="cts" ucd="phot.count"/>
+    <Param name="Burst_Inten" value="{intensity}" unit="cts" ucd="phot.count"/>
     <Param name="Burst_Peak" value="180" unit="ct" ucd="phot.count"/>
     <Param name="Int_Time" value="1.024" unit="sec" ucd="time.interval"/>
     <Param name="Phi" value="11.54" unit="deg" ucd="pos.az.azi"/>
@@ -121,6 +123,30 @@ _RECEIPT = """\
 """
 
 
+#: What a subscriber answers to a broker's greeting, as Comet does, with the filters that it brings.
+_GREETING = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<trn:Transport xmlns:trn="http://telescope-networks.org/schema/Transport/v1.1"
+  version="1.0" role="authenticate">
+<Origin>ivo://org.example.benchmark/subscriber</Origin>
+<Response>ivo://org.example.benchmark/subscriber</Response>
+<TimeStamp>2026-11-24T01:02:03Z</TimeStamp>
+<Meta>{filters}</Meta></trn:Transport>
+"""
+
+#: The value of `Burst_Inten` in a packet unless another is asked for.
+INTENSITY = 2160
+
+#: How many digits the number at the end of an IVORN has.
+_DIGITS = 9
+
+
+def greeting(expressions: Sequence[str] = ()) -> bytes:
+    """Make a subscriber's answer to the greeting, in its frame, with the XPath filters that it brings."""
+    filters = "".join(f'<Param name="xpath-filter" value={quoteattr(each)}/>' for each in expressions)
+    return framed(_GREETING.format(filters=filters).encode())
+
+
 def framed(payload: bytes) -> bytes:
     """Put VTP's count before a payload (VTP 2.0, section 3.2)."""
     return struct.pack("!I", len(payload)) + payload
@@ -128,27 +154,39 @@ def framed(payload: bytes) -> bytes:
 
 @attrs.define
 class Mill:
-    """Makes framed packets, each with an IVORN that no other has.
+    """Makes framed packets, all of one length, each with an IVORN that no other has.
 
     Attributes:
         stem: what the local parts of this mill's IVORNs begin with.
+        intensity: the value of their Param `Burst_Inten`, for filters to ask about.
+        made: how many it has made.
     """
 
     stem: str
-    _made: int = attrs.field(default=0, init=False)
+    intensity: int = INTENSITY
+    made: int = attrs.field(default=0, init=False)
     _head: bytes = attrs.field(init=False, repr=False)
-    _tail: bytes = attrs.field(default=_TAIL.encode(), init=False, repr=False)
+    _tail: bytes = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Make what all packets begin with: the count and the head."""
+        """Make what all packets begin with, the count and the head, and what they end with."""
         head = (_HEAD + self.stem + "-").encode()
-        self._head = struct.pack("!I", len(head) + 9 + len(self._tail)) + head
+        self._tail = _TAIL.replace("{intensity}", f"{self.intensity:04}").encode()
+        self._head = struct.pack("!I", len(head) + _DIGITS + len(self._tail)) + head
 
     def frame(self) -> bytes:
         """Make the next packet, in its frame."""
-        self._made += 1
-        return b"%b%09d%b" % (self._head, self._made, self._tail)
+        self.made += 1
+        return b"%b%09d%b" % (self._head, self.made, self._tail)
 
-    def receipt(self) -> bytes:
-        """Make a subscriber's receipt for the last packet, in its frame."""
-        return framed(_RECEIPT.replace("@", f"{self.stem}-{self._made:09d}").encode())
+    def number(self, payload: bytes) -> int:
+        """Give the number of a packet of this mill, counted from 1; 0 if it is none."""
+        at = len(self._head) - 4
+        if payload[:at] != self._head[4:] or payload[at + _DIGITS :] != self._tail:
+            return 0
+        return int(payload[at : at + _DIGITS])
+
+    def receipt(self, number: int | None = None) -> bytes:
+        """Make a subscriber's receipt for a packet, the last one unless a number is given, in its frame."""
+        number = self.made if number is None else number
+        return framed(_RECEIPT.replace("@", f"{self.stem}-{number:0{_DIGITS}}").encode())

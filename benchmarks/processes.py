@@ -25,13 +25,15 @@ def session(leader: int) -> list[int]:
 
 def processor_time(leader: int) -> float:
     """Give the processor time that the processes of a session have had, in seconds; to the nanosecond."""
-    total = 0.0
-    for pid in session(leader):
-        try:
-            total += time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
-        except OSError:  # it has just ended
-            continue
-    return total
+    return sum(processor_time_of(pid) for pid in session(leader))
+
+
+def processor_time_of(pid: int) -> float:
+    """Give the processor time that one process has had, in seconds; nought if there is none."""
+    try:
+        return time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
+    except OSError:  # it has just ended
+        return 0.0
 
 
 def memory(leader: int) -> float:

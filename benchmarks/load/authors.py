@@ -8,14 +8,12 @@ import time
 
 import attrs
 
+from benchmarks.load.crowd import PATIENCE
 from benchmarks.packets import Mill
 from benchmarks.processes import processor_time
 
-#: How long receipts are waited for after the last event was sent, in seconds.
-PATIENCE = 15.0
-
 #: The role of a receipt that says the event was taken.
-_ACK = (b'role="ack"', b"role='ack'")
+_ACKS = (b'role="ack"', b"role='ack'")
 
 
 @attrs.frozen
@@ -42,10 +40,19 @@ class Intake:
 
 
 @attrs.define(eq=False)
-class _Author:
-    """One connection."""
+class Author:
+    """One connection, for one event.
+
+    Attributes:
+        socket: it.
+        number: its event's, of the mill.
+        begun: when it was begun, by the monotonic clock.
+        unsent: what of the event has not been sent.
+        read: what has come of the answer.
+    """
 
     socket: socket.socket
+    number: int
     begun: float
     unsent: bytes
     read: bytes = b""
@@ -63,18 +70,18 @@ def send(port: int, broker: int, stem: str, at_once: int, seconds: float) -> Int
     """
     mill = Mill(stem)
     poll = select.epoll()
-    authors: dict[int, _Author] = {}
+    authors: dict[int, Author] = {}
     waits: list[float] = []
     in_time = refused = unanswered = 0
     broker_before, before = processor_time(broker), time.process_time()
     begun = time.monotonic()
     ends = begun + seconds
     for _ in range(at_once):
-        _begin(port, mill, poll, authors)
+        begin(port, mill, poll, authors)
     while authors and time.monotonic() < ends + PATIENCE:
         for number, _ready in poll.poll(1.0, 256):
             author = authors[number]
-            answer = _go_on(author, poll)
+            answer = go_on(author, poll)
             if answer is None:
                 continue
             now = time.monotonic()
@@ -82,13 +89,13 @@ def send(port: int, broker: int, stem: str, at_once: int, seconds: float) -> Int
             author.socket.close()  # which takes it out of the epoll
             if not answer:
                 unanswered += 1
-            elif any(role in answer for role in _ACK):
+            elif accepted(answer):
                 waits.append(now - author.begun)
                 in_time += now <= ends
             else:
                 refused += 1
             if now < ends:
-                _begin(port, mill, poll, authors)
+                begin(port, mill, poll, authors)
     lasted = time.monotonic() - begun
     for author in authors.values():
         author.socket.close()
@@ -104,25 +111,31 @@ def send(port: int, broker: int, stem: str, at_once: int, seconds: float) -> Int
     )
 
 
-def _begin(port: int, mill: Mill, poll: select.epoll, authors: dict[int, _Author]) -> None:
+def begin(port: int, mill: Mill, poll: select.epoll, authors: dict[int, Author]) -> None:
+    """Begin a connection with the mill's next event; it is noted in `authors` by its descriptor."""
     frame = mill.frame()
     begun = time.monotonic()
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     sock.connect_ex(("127.0.0.1", port))
-    author = _Author(sock, begun, frame)
+    author = Author(sock, mill.made, begun, frame)
     _send(author)
     authors[sock.fileno()] = author
     poll.register(sock, select.EPOLLIN | select.EPOLLOUT if author.unsent else select.EPOLLIN)
 
 
-def _send(author: _Author) -> None:
+def accepted(answer: bytes) -> bool:
+    """Whether an answer is an acknowledgement."""
+    return any(role in answer for role in _ACKS)
+
+
+def _send(author: Author) -> None:
     try:
         author.unsent = author.unsent[author.socket.send(author.unsent) :]
     except BlockingIOError:  # not connected yet
         return
 
 
-def _go_on(author: _Author, poll: select.epoll) -> bytes | None:
+def go_on(author: Author, poll: select.epoll) -> bytes | None:
     """Do what an author can do now; give the broker's answer, empty if it has closed without one."""
     try:
         if author.unsent:

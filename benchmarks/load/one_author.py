@@ -6,7 +6,8 @@ import select
 import socket
 import time
 
-from benchmarks.load.authors import PATIENCE, Intake
+from benchmarks.load.authors import Intake
+from benchmarks.load.crowd import PATIENCE
 from benchmarks.load.frames import Frames
 from benchmarks.packets import Mill
 from benchmarks.processes import processor_time

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import time
+from collections.abc import Sequence
 
 import attrs
 
-from benchmarks.load.authors import PATIENCE
-from benchmarks.load.frames import Frames
+from benchmarks.load.crowd import PATIENCE, Crowd
 from benchmarks.packets import Mill
 from benchmarks.processes import processor_time
 
 #: How many events are sent before any is counted: the first ones find caches cold.
 _WARM_UP = 3
+
+#: How long an event that no filter lets pass is looked out for, in seconds.
+_LOOKED_OUT = 0.2
+
+
+class FiltersNotSetError(Exception):
+    """A broker sends subscribers what their filters do not let pass."""
 
 
 @attrs.frozen
@@ -22,9 +28,8 @@ class FanOut:
     """What came of sending events to subscribers.
 
     Attributes:
-        firsts: from the start of the author's connection until the first subscriber had the last byte, in
+        lasts: from the start of the author's connection until the last subscriber had the last byte, in
             seconds, sorted.
-        lasts: the same until the last subscriber had it.
         missing: how many copies did not come, or not byte for byte.
         generator: how much of a processor the generator had, 1 being one processor all the time.
         reading: the generator's processor time for each event up to its last copy, in seconds: what part of
@@ -32,56 +37,11 @@ class FanOut:
         broker: the processor time that the broker had for each event, receipts included, in seconds.
     """
 
-    firsts: list[float]
     lasts: list[float]
     missing: int
     generator: float
     reading: float
     broker: float
-
-
-@attrs.define(eq=False)
-class _Crowd:
-    """The subscribers' connections."""
-
-    poll: select.epoll = attrs.field(factory=select.epoll)
-    sockets: dict[int, socket.socket] = attrs.field(factory=dict)
-    frames: dict[int, Frames] = attrs.field(factory=dict)
-
-    def join(self, port: int, number: int) -> None:
-        """Connect one by one, each greeted before the next comes: no broker's backlog is put to the test."""
-        for _ in range(number):
-            sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-            frames = Frames()
-            frames.feed(sock.recv(65536))
-            sock.setblocking(False)
-            self.sockets[sock.fileno()] = sock
-            self.frames[sock.fileno()] = frames
-            self.poll.register(sock, select.EPOLLIN)
-
-    def await_event(self, payload: bytes, deadline: float) -> list[float]:
-        """Read until every subscriber has an event; give the times at which they had it, in order."""
-        had: list[float] = []
-        frame = len(payload).to_bytes(4, "big") + payload
-        while len(had) < len(self.sockets) and time.monotonic() < deadline:
-            for ready, _ in self.poll.poll(0.1):
-                data = self.sockets[ready].recv(65536)
-                if data == frame or payload in self.frames[ready].feed(data):
-                    had.append(time.monotonic())
-                elif not data:
-                    self.poll.unregister(ready)
-        return had
-
-    def answer(self, receipt: bytes) -> None:
-        """Let every subscriber acknowledge the event."""
-        for sock in self.sockets.values():
-            sock.send(receipt)
-
-    def close(self) -> None:
-        """Leave."""
-        self.poll.close()
-        for sock in self.sockets.values():
-            sock.close()
 
 
 def send(
@@ -92,6 +52,7 @@ def send(
     subscribers: int,
     events: int,
     pause: float,
+    filters: Sequence[str] = (),
 ) -> FanOut:
     """Send events one by one, each on a connection of its own, to some subscribers.
 
@@ -106,14 +67,21 @@ def send(
         subscribers: how many there are.
         events: how many are counted.
         pause: from the start of one event to the start of the next, in seconds, at least.
+        filters: an XPath expression for each subscriber, if they have any. All have to hold for the packets
+            as they are, and none where the intensity of the burst is nought.
+
+    Raises:
+        FiltersNotSetError: the broker does not take the filters.
     """
     mill = Mill(stem)
-    crowd = _Crowd()
-    firsts, lasts = [], []
+    crowd = Crowd()
+    lasts = []
     missing = 0
     reading = broker_before = before = begun = 0.0
     try:
-        crowd.join(subscriber_port, subscribers)
+        crowd.join(subscriber_port, subscribers, filters)
+        if filters:
+            _await_filters(author_port, crowd, stem)
         due = time.monotonic()
         for number in range(_WARM_UP + events):
             time.sleep(max(0.0, due - time.monotonic()))
@@ -130,14 +98,12 @@ def send(
                     reading += time.process_time() - reading_before
                     missing += subscribers - len(had)
                     if had:
-                        firsts.append(had[0] - started)
                         lasts.append(had[-1] - started)
                 author.recv(65536)
             crowd.answer(mill.receipt())
         time.sleep(max(0.0, due - time.monotonic()))  # the last receipts are the broker's work too
         lasted = time.monotonic() - begun
         return FanOut(
-            firsts=sorted(firsts),
             lasts=sorted(lasts),
             missing=missing,
             generator=(time.process_time() - before) / lasted,
@@ -146,3 +112,18 @@ def send(
         )
     finally:
         crowd.close()
+
+
+def _await_filters(author_port: int, crowd: Crowd, stem: str) -> None:
+    """Send what no filter lets pass until nobody gets it: then all filters are in place."""
+    decoys = Mill(f"{stem}-decoy", intensity=0)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        frame = decoys.frame()
+        with socket.create_connection(("127.0.0.1", author_port), timeout=PATIENCE) as author:
+            author.sendall(frame)
+            author.recv(65536)
+        if not crowd.await_event(frame[4:], time.monotonic() + _LOOKED_OUT, enough=1):
+            return
+        crowd.await_event(frame[4:], time.monotonic() + _LOOKED_OUT)  # the copies of the others
+    raise FiltersNotSetError(f"filters are not in place after {PATIENCE:g} s")

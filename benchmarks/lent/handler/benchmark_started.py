@@ -1,0 +1,29 @@
+"""A handler that says when it was called, as a site's own would be: found by its entry point."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+
+import voeflow
+
+
+@attrs.frozen
+class Started:
+    """Write a line into a pipe for each event."""
+
+    pipe: Path = attrs.field(metadata={"help": "the pipe, which exists"})
+
+    async def handle(self, event: voeflow.Event) -> None:
+        """Open the pipe, write, close, as the program that is measured beside it has to."""
+        descriptor = os.open(self.pipe, os.O_WRONLY)
+        os.write(descriptor, b"\n")
+        os.close(descriptor)
+
+
+@voeflow.hookimpl
+def register_handlers() -> dict[str, type]:
+    """Offer the handler."""
+    return {"benchmark-started": Started}
