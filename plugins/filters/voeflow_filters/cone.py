@@ -23,7 +23,7 @@ class Target:
     radius: float
 
 
-def _within(low: float, high: float, text: str) -> Callable[[object, Any, float | None], None]:
+def _within(low: float, high: float, text: str) -> Callable[[object, Any, Any], None]:
     def check(instance: object, attribute: object, value: float | None) -> None:
         if value is not None and not low <= value <= high:
             raise ValueError(f"expected degrees {text}, got {value:g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -69,10 +70,9 @@ class Notice:
             "one_or_many": True,
         },
     )
-    _wanted: frozenset[int] = attrs.field(init=False, repr=False, eq=False)
 
-    @_wanted.default
-    def _listed(self) -> frozenset[int]:
+    @functools.cached_property
+    def _wanted(self) -> frozenset[int]:
         return _numbers(self.types)
 
     def matches(self, event: voeflow.Event) -> voeflow.Verdict:
