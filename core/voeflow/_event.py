@@ -130,7 +130,8 @@ class Event:
     @property
     def size(self) -> int:
         """How many bytes it holds: its packet and its attachments."""
-        return len(self.raw) + sum(len(each.content) for each in self.attachments)
+        beside = sum([len(each.content) for each in self.attachments]) if self.attachments else 0
+        return len(self.raw) + beside
 
     @functools.cached_property
     def ivoid(self) -> Ivoid | None:

@@ -77,7 +77,7 @@ class Feed:
     def pop(self, limit: int) -> list[Envelope]:
         """Take up to `limit` events from the queue; none when it is empty."""
         popped = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
-        self._queued_bytes -= sum(len(envelope.event.raw) for envelope in popped)
+        self._queued_bytes -= sum(envelope.event.size for envelope in popped)
         return popped
 
     def rewind(self, position: int) -> None:
@@ -109,7 +109,7 @@ class Feed:
 
     def _enqueue(self, envelope: Envelope) -> None:
         self._queue.append(envelope)
-        self._queued_bytes += len(envelope.event.raw)
+        self._queued_bytes += envelope.event.size
         self._position = envelope.seq
 
 
@@ -120,5 +120,6 @@ def reread(stored: StoredEvent) -> Envelope:
         source=stored.source,
         received=stored.received_at,
         max_bytes=len(stored.raw),
+        attachments=stored.attachments,
     )
     return Envelope(stored.seq, event)

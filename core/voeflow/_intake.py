@@ -1,5 +1,7 @@
 """Intake: what sources submit is parsed, judged, hashed and stored in batches, then handed on.
 
+Notices come here once a mapping has made events of them; see `_notices`.
+
 Whatever waits when the worker thread is free goes with one hop and one commit; alone, a packet does not wait.
 Nothing is answered before the commit that holds it has returned.
 """
@@ -11,19 +13,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-import attrs
 import structlog
 import trio
 
 from voeflow._answers import Envelope
+from voeflow._entry import Entry, judge, refuse, to_store
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
-from voeflow._ivoid import parse_ivoid
 from voeflow._node_api import Submission, Validation
 from voeflow._observers import Observers
 from voeflow._quota import Quota
 from voeflow._store import Store
-from voeflow._store_records import NewEvent, Refusal
+from voeflow._store_records import Place
 
 log = structlog.get_logger()
 
@@ -41,22 +42,12 @@ LINES_A_BATCH = 8
 #: is counted. A frame of four bytes is enough for a refusal, and a peer can send thousands of them a second.
 REFUSALS_A_PEER, REFUSAL_INTERVAL = 20, 60.0
 
+#: Notices of one topic that are refused by one mapping, or that none knows, have one line in the log in this
+#: time, in seconds; the rest is counted.
+NOTICE_INTERVAL = 3600.0
+
 #: The least time between two complaints about the store, in seconds.
 COMPLAINT_INTERVAL = 60.0
-
-
-@attrs.define(eq=False)
-class _Entry:
-    """A packet on its way through intake, and what came of it."""
-
-    raw: bytes
-    source: str
-    validate: Validation
-    peer: str
-    received: datetime
-    answered: trio.Event = attrs.field(factory=trio.Event)
-    event: Event | None = None
-    submission: Submission | None = None
 
 
 class Intake:
@@ -86,7 +77,7 @@ class Intake:
         self._observers = observers
         self.max_event = max_event
         self.counts = Counter({"accepted": 0, "invalid": 0, "duplicate": 0, "refused": 0})
-        self._waiting: deque[_Entry] = deque()
+        self._waiting: deque[tuple[Entry, int]] = deque()
         self._waiting_bytes = 0
         self._room = trio.lowlevel.ParkingLot()
         self._work = trio.lowlevel.ParkingLot()
@@ -94,18 +85,43 @@ class Intake:
         self._complained = -COMPLAINT_INTERVAL
         self._failing = False
         self._refusals = Quota(REFUSALS_A_PEER, REFUSAL_INTERVAL)
+        self._notices = Quota(1, NOTICE_INTERVAL)
 
-    async def submit(self, raw: bytes, *, source: str, validate: Validation, peer: str = "") -> Submission:
+    async def submit(
+        self, raw: bytes, *, source: str, validate: Validation, peer: str = "", where: str = ""
+    ) -> Submission:
         """Submit one packet; see `Node.submit`.
+
+        Raises:
+            StoreError: the store cannot write now.
+        """
+        return await self.take(Entry(raw, source, validate, peer, where, datetime.now(UTC)))
+
+    async def refuse(
+        self, raw: bytes, reason: str, *, source: str, peer: str = "", where: str = ""
+    ) -> Submission:
+        """Keep aside what a source cannot take; see `Node.refuse`.
+
+        Raises:
+            StoreError: the store cannot write now.
+        """
+        entry = Entry(raw, source, "schema", peer, where, datetime.now(UTC), refused=reason)
+        return await self.take(entry)
+
+    async def take(self, entry: Entry) -> Submission:
+        """Take a packet, or what was made of a notice, or what is to be kept aside.
+
+        Returns:
+            What became of it, once that is on disk.
 
         Raises:
             StoreError: the store cannot write now.
         """
         while self._waiting_bytes > MAX_WAITING_BYTES:
             await self._room.park()
-        entry = _Entry(raw, source, validate, peer, datetime.now(UTC))
-        self._waiting.append(entry)
-        self._waiting_bytes += len(raw)
+        size = entry.size
+        self._waiting.append((entry, size))
+        self._waiting_bytes += size
         self._work.unpark()
         await entry.answered.wait()
         if entry.submission is None:
@@ -117,72 +133,92 @@ class Intake:
         while True:
             while not self._waiting:
                 await self._work.park()
-            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            self._waiting_bytes -= sum(len(entry.raw) for entry in batch)
+            taken = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            self._waiting_bytes -= sum(size for _, size in taken)
+            batch = [entry for entry, _ in taken]
             self._room.unpark_all()
             try:
-                seqs = await trio.to_thread.run_sync(self._keep, batch, limiter=self._thread)
+                places = await trio.to_thread.run_sync(self._keep, batch, limiter=self._thread)
             except StoreError as error:
                 for entry in batch:
                     entry.submission = None  # nor is one refused that cannot be kept aside
                 self._complain(error, len(batch))
             else:
                 self._recovered()
-                self._hand_on(batch, seqs)
+                self._hand_on(batch, places)
             for entry in batch:
                 entry.answered.set()
 
-    def _keep(self, batch: Sequence[_Entry]) -> list[int | None]:
-        """Parse, judge and store a batch, in the worker thread; give the position of each event in it."""
+    def _keep(self, batch: Sequence[Entry]) -> list[Place]:
+        """Parse, judge and store a batch, in the worker thread; give the place of each event in it."""
         events, refusals = [], []
         for entry in batch:
             try:
-                event = self._read(entry)
-                error = judge(event) if entry.validate == "schema" else None
-                new = _new(event)  # which reads more of it
+                if entry.refused:
+                    raise EventError(entry.refused)
+                made = entry.event  # of a notice, and judged already
+                event = self._read(entry) if made is None else made
+                error = judge(event) if made is None and entry.validate == "schema" else None
+                new = to_store(event, entry.notice)  # which reads more of it
             except EventError as unreadable:
-                refusals.append(_refuse(entry, unreadable, ivorn=None))
+                refusals.append(refuse(entry, unreadable, ivorn=None))
             except Exception as bug:  # one packet that trips us must not stop all others
                 log.error("a packet tripped the parser; please report it", peer=entry.peer, exc_info=bug)
-                refusals.append(_refuse(entry, EventError("this node cannot read it"), ivorn=None))
+                refusals.append(refuse(entry, EventError("this node cannot read it"), ivorn=None))
             else:
                 if error is None:
                     entry.event = event
                     events.append(new)
                 else:
-                    refusals.append(_refuse(entry, error, event.ivorn))
+                    refusals.append(refuse(entry, error, event.ivorn))
         return self._store.append(events, refusals)
 
-    def _read(self, entry: _Entry) -> Event:
+    def _read(self, entry: Entry) -> Event:
         return Event.parse(entry.raw, source=entry.source, received=entry.received, max_bytes=self.max_event)
 
-    def _hand_on(self, batch: Sequence[_Entry], seqs: Sequence[int | None]) -> None:
-        positions = iter(seqs)
+    def _hand_on(self, batch: Sequence[Entry], places: Sequence[Place]) -> None:
+        ahead = iter(places)
         accepted = []
         for entry in batch:
-            if entry.event is None:
+            event = entry.event
+            if event is None:
                 assert entry.submission is not None
                 self._tell_refused(entry, entry.submission)
                 continue
-            seq = next(positions)
+            place = next(ahead)
             entry.submission = Submission(
-                "duplicate" if seq is None else "accepted", entry.event.ivorn, digest=entry.event.digest
+                "accepted" if place.new else "duplicate",
+                event.ivorn,
+                digest=event.digest,
+                position=place.seq,
             )
-            if seq is None:
-                self._observers.tell("event_duplicate", event=entry.event)
+            if place.new:
+                accepted.append(Envelope(place.seq, event))
+                self._observers.tell("event_accepted", event=event)
             else:
-                accepted.append(Envelope(seq, entry.event))
-                self._observers.tell("event_accepted", event=entry.event)
-        duplicates = sum(seq is None for seq in seqs)
+                self._observers.tell("event_duplicate", event=event)
+        duplicates = len(places) - len(accepted)
         self.counts.update(
             accepted=len(accepted),
             invalid=sum(not envelope.event.valid for envelope in accepted),
             duplicate=duplicates,
-            refused=len(batch) - len(seqs),
+            refused=len(batch) - len(places),
         )
         self._tell_accepted(accepted, duplicates)
         if accepted:
             self._accepted(accepted)
+
+    def recognise(self, event: Event, seq: int) -> Submission:
+        """Answer for a notice that made an event before, as for any duplicate.
+
+        Args:
+            event: what it made, as it came in this time.
+            seq: its position in the log.
+        """
+        self.counts.update(duplicate=1)
+        self._observers.tell("event_duplicate", event=event)
+        log.debug("duplicates acknowledged", number=1)
+        return Submission("duplicate", event.ivorn, digest=event.digest, position=seq)
 
     def _tell_accepted(self, accepted: Sequence[Envelope], duplicates: int) -> None:
         if len(accepted) <= LINES_A_BATCH:
@@ -198,15 +234,21 @@ class Intake:
         if duplicates:
             log.debug("duplicates acknowledged", number=duplicates)
 
-    def _tell_refused(self, entry: _Entry, submission: Submission) -> None:
+    def _tell_refused(self, entry: Entry, submission: Submission) -> None:
         host = entry.peer.rpartition(":")[0]  # each of its connections has another port
-        if (unsaid := self._refusals.ask(f"{entry.source} {host}", time.monotonic())) is not None:
+        if entry.about:  # a topic with what nobody knows has it by the thousand
+            unsaid = self._notices.ask(f"{entry.source} {sorted(entry.about.items())}", time.monotonic())
+        else:
+            unsaid = self._refusals.ask(f"{entry.source} {host}", time.monotonic())
+        if unsaid is not None:
             log.warning(
-                "event refused",
+                "notice refused" if entry.about else "event refused",
                 source=entry.source,
                 peer=entry.peer,
                 ivorn=submission.ivorn,
                 reason=submission.reason,
+                **entry.about,
+                **({"where": entry.where} if entry.where else {}),
                 **({"refused_meanwhile": unsaid} if unsaid else {}),
             )
         self._observers.tell(
@@ -232,48 +274,3 @@ class Intake:
                 reason=str(error),
                 events=number,
             )
-
-
-def judge(event: Event) -> EventError | None:
-    """Say what keeps an event from being taken under `validate = "schema"`, if anything does."""
-    try:
-        ivoid = parse_ivoid(event.ivorn)
-    except ValueError as error:
-        return EventError(f"the ivorn is no IVOA Identifier: {error}")
-    if not ivoid.local:
-        return EventError(
-            "the ivorn has no local part; it names a stream, not an event: "
-            "expected ivo://authority/path#local-part"
-        )
-    if defects := event.defects:
-        first = defects[0]
-        more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
-        return EventError(first.message + more, first.line, first.column)
-    return None
-
-
-def _refuse(entry: _Entry, error: EventError, ivorn: str | None) -> Refusal:
-    entry.submission = Submission("refused", ivorn, str(error))
-    return Refusal(
-        raw=entry.raw,
-        reason=str(error),
-        source=entry.source,
-        peer=entry.peer,
-        received=entry.received.timestamp(),
-        ivorn=ivorn,
-    )
-
-
-def _new(event: Event) -> NewEvent:
-    return NewEvent(
-        digest=event.digest,
-        raw=event.raw,
-        ivorn=event.ivorn,
-        role=event.role,
-        version=event.version,
-        author=event.author,
-        date=event.date.isoformat() if event.date is not None else None,
-        received=event.received.timestamp(),
-        source=event.source,
-        valid=event.valid,
-    )

@@ -42,8 +42,8 @@ class Submission:
     position: int | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
 
-#: The longest reason for a failure that is kept, in characters.
-_MAX_REASON = 1000
+#: The longest reason for a failure or a refusal that is kept, in characters.
+MAX_REASON = 1000
 
 #: How a delivery ended: None is done, text is a failure, `Later` is neither.
 Ending = str | Later | None
@@ -81,7 +81,7 @@ class Delivery:
 
     def failed(self, reason: str) -> None:
         """Say that it could not be delivered now, and why; the node hands it over again later."""
-        text = printable(str(reason), _MAX_REASON)  # an exception is a natural thing to hand over here
+        text = printable(str(reason), MAX_REASON)  # an exception is a natural thing to hand over here
         settle, self._settle = self._settle, _ignore
         settle(self, text)
 

@@ -124,6 +124,7 @@ class Reader:
             transports=_sound(transports),
             filters=_sound(filters),
             handlers=_sound(handlers),
+            mappings=self.plugins.mappings,
         )
 
     def node(self, document: Mapping[str, Any]) -> NodeSettings | None:

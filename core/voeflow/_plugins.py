@@ -19,6 +19,7 @@ import pluggy
 from voeflow import _hookspecs
 from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
+from voeflow._mapping_plugins import MappingPlugin, in_order, why_no_mapping
 from voeflow._observers import Observers
 from voeflow._plugin import METHODS, Kind, Plugin, shown, why_unusable
 from voeflow._raised import describe
@@ -37,6 +38,7 @@ class Plugins:
         transports: the transports by name, sorted.
         filters: the filters by name, sorted.
         handlers: the handlers by name, sorted.
+        mappings: the mappings, in the order in which they are asked.
         failed: what could not be loaded or used, each naming its distribution.
         unloaded: those of them that are not one name but a whole entry point or hook: what names they would
             have offered is not known.
@@ -46,6 +48,7 @@ class Plugins:
     transports: Mapping[str, Plugin]
     filters: Mapping[str, Plugin]
     handlers: Mapping[str, Plugin]
+    mappings: tuple[MappingPlugin, ...]
     failed: tuple[PluginError, ...]
     unloaded: tuple[PluginError, ...]
     observers: Observers
@@ -141,12 +144,14 @@ class _Loader:
 
     def gather(self) -> Plugins:
         offered = {kind: self.classes(kind) for kind in METHODS}
+        mappings = in_order(self.mappings())
         commands = tuple(self.commands())
         observers = Observers.of(self.manager, {key: each.distribution for key, each in self.origins.items()})
         return Plugins(
             transports=offered["transport"],
             filters=offered["filter"],
             handlers=offered["handler"],
+            mappings=mappings,
             failed=tuple(self.failed),
             unloaded=tuple(self.unloaded),
             observers=observers,
@@ -181,13 +186,28 @@ class _Loader:
             {name: claims[name][0] for name in sorted(claims) if self.is_sole(claims[name])}
         )
 
-    def is_sole(self, claims: list[Plugin]) -> bool:
+    def mappings(self) -> list[MappingPlugin]:
+        claims: dict[str, list[MappingPlugin]] = {}
+        for origin, answer in self.answers("register_mappings"):
+            if not isinstance(answer, Mapping):
+                self.fail(origin, f"register_mappings() must return a dict of mappings, got {shown(answer)}")
+                continue
+            for name, mapping in answer.items():
+                if fault := why_no_mapping(name, mapping):
+                    self.fail(origin, fault, str(name))
+                else:
+                    plugin = MappingPlugin(name, mapping, origin.distribution, origin.entry_point)
+                    claims.setdefault(name, []).append(plugin)
+        return [claims[name][0] for name in claims if self.is_sole(claims[name])]
+
+    def is_sole(self, claims: Sequence[Plugin | MappingPlugin]) -> bool:
         if len(claims) == 1:
             return True
         first = claims[0]
+        kind = first.kind if isinstance(first, Plugin) else "mapping"
         everyone = " and ".join(f"{each.distribution} (entry point {each.entry_point})" for each in claims)
         distributions = " and ".join(dict.fromkeys(each.distribution for each in claims))
-        reason = f"the {first.kind} {first.name} is claimed by {everyone}; uninstall all but one"
+        reason = f"the {kind} {first.name} is claimed by {everyone}; uninstall all but one"
         self.failed.append(PluginError(first.name, distributions, reason))
         return False
 

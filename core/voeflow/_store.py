@@ -1,9 +1,9 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
-Six modules alone talk to SQLite: `_store` (writing), `_store_reader` (reading), `_store_prune` (letting go),
-`_store_select` (looking into it), `_store_asked` (what is to be handed over again) and `_store_format` (its
-tables). All methods block; the node calls them
-from worker threads.
+A few modules alone talk to SQLite: `_store` (writing) with `_store_write` (the rows), `_store_reader`
+(reading), `_store_prune` (letting go), `_store_select` and `_store_deliveries` (looking into it),
+`_store_asked` (what is to be handed over again) and `_store_format` (its tables). All methods block; the node
+calls them from worker threads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Literal, Self
 
 import attrs
 
-from voeflow._errors import StoreError
 from voeflow._store_format import (
     check,
     connect_to_read,
@@ -30,10 +29,21 @@ from voeflow._store_format import (
 from voeflow._store_lock import acquire, release
 from voeflow._store_prune import look_up, release_pages, remove
 from voeflow._store_reader import StoreReader, last_seq
-from voeflow._store_records import NewEvent, Progress, Refusal, SinkState, StoredEvent, StoredVerdict, Waiting
+from voeflow._store_records import (
+    NewEvent,
+    Place,
+    Progress,
+    Refusal,
+    SinkState,
+    StoredEvent,
+    StoredVerdict,
+    Waiting,
+)
+from voeflow._store_write import add_events, add_refusals, write_progress
 
 __all__ = [
     "NewEvent",
+    "Place",
     "Progress",
     "Refusal",
     "SinkState",
@@ -102,60 +112,27 @@ class Store(StoreReader):
         refusals: Sequence[Refusal] = (),
         progress: Sequence[Progress] = (),
         verdicts: Sequence[StoredVerdict] = (),
-    ) -> list[int | None]:
+    ) -> list[Place]:
         """Store events and more, in one transaction and with one fsync; on return they are on disk.
 
         Args:
-            events: new or already known.
+            events: new or already known, with what is to be kept beside them.
             refusals: packets to keep aside.
             progress: what sinks have done; see `save_progress`.
             verdicts: what filters have said; see `save_progress`.
 
         Returns:
-            For each of `events` its position in the log, or None for a duplicate: of an event in the store,
-            or of an earlier one in `events`.
+            For each of `events` its place in the log; of a duplicate, that of the event in the store, or of
+            the earlier one in `events`.
 
         Raises:
             StoreError: nothing at all was stored. It may be tried again.
         """
         with self._transaction("FULL") as writer:
-            seqs: list[int | None] = []
-            new: dict[bytes, tuple[int, NewEvent]] = {}
-            last = last_seq(writer)
-            for event in events:
-                if event.digest in new or _known(writer, event.digest):
-                    seqs.append(None)
-                else:
-                    last += 1
-                    new[event.digest] = last, event
-                    seqs.append(last)
-            writer.executemany(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        seq,
-                        e.digest,
-                        e.ivorn,
-                        e.role,
-                        e.version,
-                        e.author,
-                        e.date,
-                        e.received,
-                        e.source,
-                        e.valid,
-                    )
-                    for seq, e in new.values()
-                ],
-            )
-            writer.executemany(
-                "INSERT INTO packets VALUES (?, ?)", [(seq, event.raw) for seq, event in new.values()]
-            )
-            writer.executemany(
-                "INSERT INTO refusals(raw, reason, source, peer, received, ivorn) VALUES (?, ?, ?, ?, ?, ?)",
-                [(r.raw, r.reason, r.source, r.peer, r.received, r.ivorn) for r in refusals],
-            )
-            self._write_progress(writer, progress, verdicts)
-            return seqs
+            places = add_events(writer, events)
+            add_refusals(writer, refusals)
+            write_progress(writer, self.path, self._sinks, progress, verdicts)
+            return places
 
     def save_progress(self, progress: Sequence[Progress], verdicts: Sequence[StoredVerdict] = ()) -> None:
         """Store what sinks have done, without an fsync.
@@ -172,7 +149,7 @@ class Store(StoreReader):
             StoreError: nothing of it was stored. It may be tried again.
         """
         with self._transaction("NORMAL") as writer:
-            self._write_progress(writer, progress, verdicts)
+            write_progress(writer, self.path, self._sinks, progress, verdicts)
 
     def save_bookmarks(self, bookmarks: Sequence[tuple[str, str, str]]) -> None:
         """Store what sources have noted, as source, name and value, without an fsync; see `save_progress`.
@@ -261,37 +238,3 @@ class Store(StoreReader):
                 self._synchronous = synchronous
             with transaction(self._writer):
                 yield self._writer
-
-    def _write_progress(
-        self, writer: sqlite3.Connection, progress: Sequence[Progress], verdicts: Sequence[StoredVerdict]
-    ) -> None:
-        for each in progress:
-            sink = self._sinks.get(each.sink)
-            if sink is None:
-                raise StoreError(f"store {self.path} knows no sink {each.sink!r}: it was not opened")
-            writer.execute(
-                "UPDATE sinks SET cursor = ? WHERE id = ? AND cursor < ?", (each.cursor, sink, each.cursor)
-            )
-            writer.executemany(
-                """INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, ?, ?, ?, ?, ?
-                WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
-                [
-                    (sink, w.seq, w.attempts, w.due, w.reason, w.dead, w.since, w.replayed, w.seq)
-                    for w in each.waiting
-                ],
-            )
-            writer.executemany(
-                "DELETE FROM deliveries WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.settled]
-            )
-            writer.executemany(
-                "DELETE FROM asked WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.taken_up]
-            )
-        writer.executemany(
-            """INSERT OR REPLACE INTO verdicts SELECT ?, ?, ?, ?
-            WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
-            [(v.seq, v.filter, v.holds, v.reason, v.seq) for v in verdicts],
-        )
-
-
-def _known(connection: sqlite3.Connection, digest: bytes) -> bool:
-    return connection.execute("SELECT 1 FROM events WHERE digest = ?", (digest,)).fetchone() is not None

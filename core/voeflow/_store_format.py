@@ -89,9 +89,28 @@ _FORMAT_1 = (
     ) WITHOUT ROWID""",
 )
 
+#: What is kept beside events, in a table of its own: events without it, nearly all, cost nothing. `attached`
+#: is how many bytes that is, so that who reads on in the log knows it before reading them. A notice is known
+#: by its bytes' digest to have made an event.
+_FORMAT_2 = (
+    "ALTER TABLE events ADD COLUMN attached INTEGER NOT NULL DEFAULT 0",
+    """CREATE TABLE attachments(
+        seq INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY(seq, number)
+    )""",
+    "CREATE TABLE notices(digest BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX notices_by_event ON notices(seq)",
+    # Where a source found what was refused: its `where`, which is a word of SQL.
+    "ALTER TABLE refusals ADD COLUMN place TEXT NOT NULL DEFAULT ''",
+)
+
 #: The way from an empty file to today's format: step N, counted from 1, brings a store of format N - 1 to N.
 #: What stands here is never changed once released; a new format is a new step.
-STEPS: tuple[tuple[str, ...], ...] = (_FORMAT_1,)
+STEPS: tuple[tuple[str, ...], ...] = (_FORMAT_1, _FORMAT_2)
 
 #: A store up to this size is checked whole when it is opened, in bytes: about 0.1 s. Of a larger one, what a
 #: start needs is checked: the tables of sinks and deliveries and the newest event.

@@ -81,6 +81,8 @@ def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
             connection.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM asked WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM verdicts WHERE seq = ?", (seq,))
+            connection.execute("DELETE FROM attachments WHERE seq = ?", (seq,))
+            connection.execute("DELETE FROM notices WHERE seq = ?", (seq,))
     connection.executemany("DELETE FROM refusals WHERE id = ?", [(row,) for row in prunable.refusals])
     return removed + len(prunable.refusals)
 

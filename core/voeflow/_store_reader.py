@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,12 +12,17 @@ from typing import Any, Self
 import attrs
 
 from voeflow._errors import StoreError
+from voeflow._notice import Attachment
 from voeflow._store_asked import anything_asked, asked_for
 from voeflow._store_format import STEPS, connect_to_read, explained, format_of
 from voeflow._store_records import StoredEvent, Waiting
 
 #: The columns of a `StoredEvent`, in the order of its fields.
-COLUMNS = "digest, raw, ivorn, role, version, author, date, received, source, valid, seq"
+COLUMNS = "digest, raw, ivorn, role, version, author, date, received, source, valid, seq, attached"
+
+#: How many IVORNs a mapping is given at once; a superevent has about ten notices.
+MAX_EARLIER = 1000
+
 _LOG = f"SELECT {COLUMNS} FROM events JOIN packets USING (seq)"  # noqa: S608 - our own words
 
 
@@ -97,18 +103,61 @@ class StoreReader:
             size = 0
             for row in rows:
                 event = stored_event(row)
-                size += len(event.raw)
+                size += len(event.raw) + event.attached
                 if events and size > max_bytes:
                     break
                 events.append(event)
             rows.close()  # ends the read transaction, which would keep the log from being emptied
-            return events
+            return [self._complete(event) for event in events]
 
     def get(self, seqs: Iterable[int]) -> list[StoredEvent]:
         """Give the events at some positions, in the order asked for; those no longer kept are left out."""
         with self._reading, explained(self.path, "read"):
             rows = (self._reader.execute(f"{_LOG} WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
-            return [stored_event(row) for row in rows if row is not None]
+            return [self._complete(stored_event(row)) for row in rows if row is not None]
+
+    def complete(self, event: StoredEvent) -> StoredEvent:
+        """Give an event of which the packet alone was read with what is kept beside it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if not event.attached:
+            return event
+        with self._reading, explained(self.path, "read"):
+            return self._complete(event)
+
+    def _complete(self, event: StoredEvent) -> StoredEvent:
+        if not event.attached:
+            return event
+        rows = self._reader.execute(
+            "SELECT name, media_type, content FROM attachments WHERE seq = ? ORDER BY number", (event.seq,)
+        ).fetchall()
+        return attrs.evolve(event, attachments=tuple(Attachment(*row) for row in rows))
+
+    def find_notice(self, digest: bytes) -> StoredEvent | None:
+        """Give the event that a notice with this digest has made, or None."""
+        with self._reading, explained(self.path, "read"):
+            found = self._reader.execute("SELECT seq FROM notices WHERE digest = ?", (digest,)).fetchone()
+            if found is None:
+                return None
+            row = self._reader.execute(f"{_LOG} WHERE seq = ?", found).fetchone()
+            return self._complete(stored_event(row)) if row is not None else None
+
+    def earlier(self, prefix: str, limit: int = MAX_EARLIER) -> list[str]:
+        """Give the IVORNs that begin with a prefix, the newest ones, in the order of the log, each once.
+
+        Args:
+            prefix: not empty; case matters. A look takes time for every IVORN that begins with it.
+            limit: how many to give at most.
+        """
+        with self._reading, explained(self.path, "read"):
+            rows = self._reader.execute(
+                """SELECT ivorn FROM events INDEXED BY events_by_ivorn WHERE ivorn >= ? AND ivorn < ?
+                GROUP BY ivorn ORDER BY min(seq) DESC LIMIT ?""",
+                (prefix, _after_all_with(prefix), limit),
+            ).fetchall()
+            return [ivorn for (ivorn,) in reversed(rows)]
 
     def find(self, digest: bytes) -> int | None:
         """Give the position of the event with this digest, or None."""
@@ -157,6 +206,20 @@ class StoreReader:
         """
         with self._reading, explained(self.path, "read"):
             return asked_for(self._reader, sink, up_to, limit)
+
+
+def _after_all_with(prefix: str) -> str | bytes:
+    """Give what sorts after all text that begins with `prefix`, and before all other that sorts after it.
+
+    SQLite compares text by the bytes of its UTF-8, which sorts it by its characters' numbers.
+    """
+    for end in range(len(prefix) - 1, -1, -1):
+        next_one = ord(prefix[end]) + 1
+        if 0xD800 <= next_one <= 0xDFFF:  # halves of characters are none
+            next_one = 0xE000
+        if next_one <= sys.maxunicode:
+            return prefix[:end] + chr(next_one)
+    return b""  # any blob sorts after all text
 
 
 def last_seq(connection: sqlite3.Connection) -> int:

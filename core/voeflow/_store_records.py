@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import attrs
+
+from voeflow._notice import Attachment
 
 
 @attrs.frozen
@@ -23,6 +26,8 @@ class NewEvent:
         received: when it came in, in seconds since 1970, UTC.
         source: the name of the transport that it came in through.
         valid: whether it keeps to the grammar of its version.
+        attachments: what is kept beside it.
+        notice: SHA-256 of the notice that it was made of, 32 bytes, or None.
     """
 
     digest: bytes
@@ -35,6 +40,8 @@ class NewEvent:
     received: float
     source: str
     valid: bool = attrs.field(converter=bool)  # SQLite has it as 0 or 1
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), kw_only=True)
+    notice: bytes | None = attrs.field(default=None, kw_only=True, repr=False)
 
     @property
     def received_at(self) -> datetime:
@@ -48,22 +55,39 @@ class StoredEvent(NewEvent):
 
     Attributes:
         seq: its position in the log, from 1; it is never given again, even once the event has been pruned.
+        attached: how many bytes are kept beside it; where only the packet was read, `attachments` is empty
+            all the same.
     """
 
     seq: int
+    attached: int = 0
+
+
+class Place(NamedTuple):
+    """Where an event that was to be stored lies in the log.
+
+    Attributes:
+        seq: its position, from 1.
+        new: whether it has been stored now; else it was there before.
+    """
+
+    seq: int
+    new: bool
 
 
 @attrs.frozen
 class Refusal:
-    """A packet that was refused, kept aside with the reason.
+    """A packet or a notice that was refused, kept aside with the reason.
 
     Attributes:
-        raw: the packet exactly as it came in.
+        raw: its bytes exactly as they came in.
         reason: why it was refused.
         source: the name of the transport that it came in through.
         peer: the address of who sent it, or empty.
         received: when it came in, in seconds since 1970, UTC.
         ivorn: its IVORN, where it has one.
+        where: where its source found it, as topic, partition and offset; or empty.
+        number: under which it is stored, or None before that.
     """
 
     raw: bytes = attrs.field(repr=False)
@@ -72,6 +96,8 @@ class Refusal:
     peer: str
     received: float
     ivorn: str | None
+    where: str = ""
+    number: int | None = attrs.field(default=None, eq=False, kw_only=True)
 
 
 @attrs.frozen

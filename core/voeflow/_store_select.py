@@ -1,4 +1,4 @@
-"""Looking into the event store: events by their facts, dead letters, refusals, one event's deliveries.
+"""Looking into the event store: events by their facts, dead letters, refusals.
 
 A look may last long and its reader may dawdle, so it goes a page at a time over a connection of its own: it
 holds a few packets in memory, and neither keeps the node waiting nor its write-ahead log from being emptied.
@@ -9,18 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from voeflow._store_format import explained
 from voeflow._store_reader import COLUMNS, StoreReader, stored_event
-from voeflow._store_records import Refusal, StoredEvent, StoredVerdict
+from voeflow._store_records import Refusal, StoredEvent
 
 #: How much one page holds: it ends with the row that reaches either.
 _PAGE_ROWS, _PAGE_BYTES = 256, 2**20
 
-_REFUSAL_COLUMNS = "raw, reason, source, peer, received, ivorn"
+_REFUSAL_COLUMNS = "raw, reason, source, peer, received, ivorn, place"
 
 
 @attrs.frozen
@@ -66,29 +66,8 @@ class DeadLetter:
     reason: str
 
 
-@attrs.frozen
-class DeliveryState:
-    """How far the delivery of one event to one sink is.
-
-    Attributes:
-        sink: the sink's name.
-        state: `done` (it was delivered, or the sink does not want it), `waiting` (it failed and is to be
-            tried again, or is to be handed over again), `dead` (it was given up), or `to come`.
-        attempts: how many failed, where it waits or is dead.
-        due: when it is tried again, or when it was given up, in seconds since 1970, UTC; else None, also
-            where that is as soon as may be.
-        reason: why the last attempt failed, or empty.
-    """
-
-    sink: str
-    state: Literal["done", "waiting", "dead", "to come"]
-    attempts: int = 0
-    due: float | None = None
-    reason: str = ""
-
-
 def select(store: StoreReader, selection: Selection) -> Iterator[StoredEvent]:
-    """Give the selected events, newest first.
+    """Give the selected events, newest first, without what is kept beside them (`StoreReader.complete`).
 
     Raises:
         StoreError: on iteration: the store cannot be read.
@@ -130,12 +109,12 @@ def select_dead(store: StoreReader, selection: Selection) -> Iterator[DeadLetter
         WHERE dead AND (deliveries.seq, sink) < (?, ?) AND {condition} AND NOT EXISTS (
             SELECT 1 FROM asked WHERE asked.sink = deliveries.sink AND asked.seq = deliveries.seq)
         ORDER BY deliveries.seq DESC, sink DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
-    for row in _pages(store, statement, values, key=(10, 11), limit=selection.limit):
-        yield DeadLetter(stored_event(row[:11]), *row[12:])
+    for row in _pages(store, statement, values, key=(10, 12), limit=selection.limit):
+        yield DeadLetter(stored_event(row[:12]), *row[13:])
 
 
 def select_refused(store: StoreReader, selection: Selection) -> Iterator[Refusal]:
-    """Give the packets refused, newest first.
+    """Give the packets and notices refused, newest first.
 
     A refusal has a time and perhaps an IVORN; who asks for a role or an author finds none.
 
@@ -147,12 +126,28 @@ def select_refused(store: StoreReader, selection: Selection) -> Iterator[Refusal
         terms.append("false")
     statement = f"""SELECT {_REFUSAL_COLUMNS}, id FROM refusals
         WHERE id < ? AND {" AND ".join(terms)} ORDER BY id DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
-    for row in _pages(store, statement, values, key=(6,), limit=selection.limit):
-        yield Refusal(*row[:6])
+    for row in _pages(store, statement, values, key=(7,), limit=selection.limit):
+        yield Refusal(*row[:7], number=row[7])
+
+
+def find_refused(store: StoreReader, number: int) -> Refusal | None:
+    """Give what was refused under a number, as `select_refused` gives them, or None.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with explained(store.path, "read"), closing(store.connect()) as connection:
+        row = connection.execute(
+            f"SELECT {_REFUSAL_COLUMNS} FROM refusals WHERE id = ?",  # noqa: S608 - our own words
+            (number,),
+        ).fetchone()
+    return Refusal(*row, number=number) if row is not None else None
 
 
 def find(store: StoreReader, ivorn: str, limit: int = 100) -> list[StoredEvent]:
     """Give the events of one IVORN, newest first: it may come in several forms, as 1.1 and 2.0.
+
+    What is kept beside them is left out (`StoreReader.complete`).
 
     Args:
         store: where to look.
@@ -165,55 +160,6 @@ def find(store: StoreReader, ivorn: str, limit: int = 100) -> list[StoredEvent]:
     statement = f"""SELECT {COLUMNS} FROM events JOIN packets USING (seq)
         WHERE seq < ? AND ivorn = ? ORDER BY seq DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
     return [stored_event(row) for row in _pages(store, statement, [ivorn], key=(10,), limit=limit)]
-
-
-def deliveries_of(store: StoreReader, seq: int) -> list[DeliveryState]:
-    """Say for each sink in use how far the delivery of one event is, by the sinks' names.
-
-    A sink that was added to the pipeline after the event came in is left out: the event is not its business.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    with explained(store.path, "read"), closing(store.connect()) as connection:
-        rows = connection.execute(
-            """SELECT name, cursor, attempts, due, reason, dead, asked.seq FROM sinks
-            LEFT JOIN deliveries ON deliveries.sink = sinks.id AND deliveries.seq = ?1
-            LEFT JOIN asked ON asked.sink = sinks.id AND asked.seq = ?1
-            WHERE active AND (first <= ?1 OR dead IS NOT NULL OR asked.seq IS NOT NULL) ORDER BY name""",
-            (seq,),
-        ).fetchall()
-    return [_delivery_state(seq, *row) for row in rows]
-
-
-def verdicts_of(store: StoreReader, seq: int) -> list[StoredVerdict]:
-    """Give what filters said about one event, by the filters' names.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    with explained(store.path, "read"), closing(store.connect()) as connection:
-        rows = connection.execute(
-            "SELECT filter, holds, reason FROM verdicts WHERE seq = ? ORDER BY filter", (seq,)
-        ).fetchall()
-    return [StoredVerdict(seq, name, bool(holds), reason) for name, holds, reason in rows]
-
-
-def _delivery_state(
-    seq: int,
-    sink: str,
-    cursor: int,
-    attempts: int | None,
-    due: float | None,
-    reason: str | None,
-    dead: int | None,
-    asked: int | None,
-) -> DeliveryState:
-    if asked is not None:
-        return DeliveryState(sink, "waiting", attempts or 0, None, reason or "")
-    if dead is not None:
-        return DeliveryState(sink, "dead" if dead else "waiting", attempts or 0, due or None, reason or "")
-    return DeliveryState(sink, "done" if seq <= cursor else "to come")
 
 
 def _facts(selection: Selection, table: str) -> tuple[str, list[Any]]:

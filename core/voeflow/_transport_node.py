@@ -12,9 +12,12 @@ from voeflow._bookmarks import Bookmarks
 from voeflow._hearing import Ear
 from voeflow._history import read_history
 from voeflow._intake import Intake
-from voeflow._node_api import Delivery, History, Submission, Validation
+from voeflow._node_api import MAX_REASON, Delivery, History, Submission, Validation
+from voeflow._notice import Notice
+from voeflow._notices import Notices
 from voeflow._sink import Sink
 from voeflow._store import Store
+from voeflow._text import printable
 
 #: How many deliveries a transport takes at once, at most.
 TAKEN_AT_ONCE = 256
@@ -28,6 +31,7 @@ class NodeOfTransport:
     ivoid: str
     max_event: int
     _intake: Intake
+    _notices: Notices
     _open: trio.Event
     _sink: Sink | None
     _store: Store
@@ -35,12 +39,39 @@ class NodeOfTransport:
     _ear: Ear
     _delivered_up_to: Callable[[], int]
 
-    async def submit(self, raw: bytes, *, validate: Validation = "schema", peer: str = "") -> Submission:
+    async def submit(
+        self, raw: bytes, *, validate: Validation = "schema", peer: str = "", where: str = ""
+    ) -> Submission:
         """See `voeflow.Node.submit`; waits until the whole node is ready."""
-        _check_types(self.name, raw, peer)
+        _check_types("submit", self.name, (raw, bytes), (peer, str), (where, str))
         self._ear.note_arrival(peer)
         await self._open.wait()
-        submission = await self._intake.submit(raw, source=self.name, validate=validate, peer=peer)
+        submission = await self._intake.submit(
+            raw, source=self.name, validate=validate, peer=peer, where=where
+        )
+        self._ear.note_answer(submission.outcome)
+        return submission
+
+    async def submit_notice(
+        self, notice: Notice, *, mapping: str = "", peer: str = "", where: str = ""
+    ) -> Submission:
+        """See `voeflow.Node.submit_notice`; waits until the whole node is ready."""
+        _check_types("submit_notice", self.name, (notice, Notice), (mapping, str), (peer, str), (where, str))
+        self._ear.note_arrival(peer)
+        await self._open.wait()
+        submission = await self._notices.submit(
+            notice, source=self.name, mapping=mapping, peer=peer, where=where
+        )
+        self._ear.note_answer(submission.outcome)
+        return submission
+
+    async def refuse(self, raw: bytes, reason: str, *, peer: str = "", where: str = "") -> Submission:
+        """See `voeflow.Node.refuse`; waits until the whole node is ready."""
+        _check_types("refuse", self.name, (raw, bytes), (reason, str), (peer, str), (where, str))
+        self._ear.note_arrival(peer)
+        await self._open.wait()
+        reason = printable(reason, MAX_REASON) or "the transport cannot take it"
+        submission = await self._intake.refuse(raw, reason, source=self.name, peer=peer, where=where)
         self._ear.note_answer(submission.outcome)
         return submission
 
@@ -88,12 +119,13 @@ class NodeOfTransport:
         return self._sink
 
 
-def _check_types(name: str, raw: object, peer: object) -> None:
+def _check_types(method: str, name: str, *given: tuple[object, type]) -> None:
     """See that a plugin submits what can be stored: it shares a batch with the packets of others.
 
     Raises:
         TypeError: it does not.
     """
-    if not isinstance(raw, bytes) or not isinstance(peer, str):
-        given = f"{type(raw).__name__} and {type(peer).__name__}"
-        raise TypeError(f"submit() of transports.{name}: expected bytes, and a str for peer, got {given}")
+    if not all(isinstance(value, expected) for value, expected in given):
+        expected = ", ".join(each.__name__ for _, each in given)
+        got = ", ".join(type(value).__name__ for value, _ in given)
+        raise TypeError(f"{method}() of transports.{name}: expected {expected}, got {got}")

@@ -16,6 +16,7 @@ from voeflow._bookmarks import Bookmarks
 from voeflow._errors import StartError, StoreError
 from voeflow._hearing import Ear
 from voeflow._intake import Intake
+from voeflow._notices import Notices
 from voeflow._observers import Observers
 from voeflow._parts import Part
 from voeflow._policy import Policy
@@ -44,6 +45,7 @@ class Works:
     Attributes:
         pipeline: the pipeline that is at work.
         intake: what sources submit to.
+        notices: what they submit notices to.
         filters: what sinks ask.
         sinks: by name.
         opened: set when everything has started, and events are taken.
@@ -53,6 +55,7 @@ class Works:
         self.pipeline = pipeline
         self.filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
         self.intake = Intake(store, self._offer, observers, pipeline.node.max_event)
+        self.notices = Notices(pipeline.mappings, store, self.intake, pipeline.node.filter_timeout)
         self.sinks: dict[str, Sink] = {}
         self.opened = trio.Event()
         self._store = store
@@ -132,6 +135,7 @@ class Works:
         await self._start_all_or_none(pipeline, added)
         self.pipeline = pipeline
         self.intake.max_event = pipeline.node.max_event
+        self.notices.timeout = pipeline.node.filter_timeout
         # Until its part has ended, a sink may ask what the old pipeline has it ask.
         self.filters.replace({**old.filters, **pipeline.filters}, pipeline.node.filter_timeout)
         for name in changed:
@@ -219,6 +223,7 @@ class Works:
                 settings.ivoid,
                 settings.max_event,
                 self.intake,
+                self.notices,
                 self.opened,
                 sink,
                 self._store,

@@ -19,8 +19,9 @@ from support.samples import voevent
 from voeflow._bookkeeping import save_progress
 from voeflow._node import RunningNode
 from voeflow._store import Store
+from voeflow._store_deliveries import verdicts_of
 from voeflow._store_reader import StoreReader
-from voeflow._store_select import Selection, select, select_dead, select_refused, verdicts_of
+from voeflow._store_select import Selection, select, select_dead, select_refused
 
 SIMPLE = """
 [transports.in]

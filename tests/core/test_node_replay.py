@@ -18,8 +18,9 @@ from support.stored import new_event
 from voeflow import _bookkeeping, _sink
 from voeflow._store import Progress, Store, Waiting
 from voeflow._store_asked import ask_again
+from voeflow._store_deliveries import deliveries_of
 from voeflow._store_reader import StoreReader
-from voeflow._store_select import Selection, deliveries_of, select_dead
+from voeflow._store_select import Selection, select_dead
 
 NODE = """
 [transports.in]

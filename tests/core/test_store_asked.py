@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from support.stored import new_event
+from support.stored import new_event, news
 from voeflow import _store_asked
 from voeflow._errors import StoreError
 from voeflow._store import Progress, Store, Waiting
 from voeflow._store_asked import ask_again
-from voeflow._store_select import DeliveryState, Selection, deliveries_of, select_dead
+from voeflow._store_deliveries import DeliveryState, deliveries_of
+from voeflow._store_select import Selection, select_dead
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_much_is_asked_for_in_pages_between_which_the_node_writes(
 
     def meanwhile(done: int) -> None:
         pages.append(done)
-        stored.extend(store.append([new_event(100 + len(pages))]))
+        stored.extend(news(store.append([new_event(100 + len(pages))])))
 
     assert ask_again(store.path, "mail", range(1, 6), meanwhile) == 5
     assert pages == [2, 2, 1]

@@ -18,14 +18,14 @@ from voeflow._store import Store
 APPENDS = """
 import os, sys, random
 from pathlib import Path
-from support.stored import new_event
+from support.stored import new_event, news
 from voeflow._store import Progress, Store
 store = Store.open(Path(sys.argv[1]))
 store.open_sinks(["mail"])
 pick = random.Random(int(sys.argv[2]))
 while True:
     numbers = [pick.getrandbits(60) for _ in range(pick.randint(1, 20))]
-    seqs = store.append([new_event(number, raw=bytes(number % 9000)) for number in numbers])
+    seqs = news(store.append([new_event(number, raw=bytes(number % 9000)) for number in numbers]))
     for number, seq in zip(numbers, seqs):
         print("event", number, seq)
     store.save_progress([Progress("mail", seqs[0])])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.stored import new_event
+from support.stored import new_event, news
 from voeflow import _store_format
 from voeflow._errors import StoreError
 from voeflow._store import Store, StoreReader
@@ -59,7 +59,7 @@ def test_a_store_that_is_open_is_held(path: Path, tmp_path: Path) -> None:
             StoreError, match=rf"is held by another node \(process {os.getpid()}\): stop that"
         ):
             Store.open(name)
-    assert store.append([new_event(1)]) == [1]
+    assert news(store.append([new_event(1)])) == [1]
     store.close()
     Store.open(link).close()
 

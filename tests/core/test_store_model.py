@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from support.stored import new_event
+from support.stored import new_event, news
 from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, SinkState, Store, Waiting
 from voeflow._store_asked import ask_again
@@ -48,7 +48,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def append(self, numbers: list[int], age: int) -> None:
         events = [new_event(number, received=1000.0 - age) for number in numbers]
-        seqs = self.store.append(events)
+        seqs = news(self.store.append(events))
         for event, seq in zip(events, seqs, strict=True):
             if event.digest in {known.digest for known in self.events.values()}:
                 assert seq is None

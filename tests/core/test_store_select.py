@@ -9,10 +9,9 @@ import pytest
 from support.stored import new_event
 from voeflow import _store_select
 from voeflow._store import Progress, Refusal, Store, StoreReader, Waiting
+from voeflow._store_deliveries import DeliveryState, deliveries_of
 from voeflow._store_select import (
-    DeliveryState,
     Selection,
-    deliveries_of,
     find,
     select,
     select_dead,

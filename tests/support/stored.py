@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from voeflow._store import NewEvent
+from voeflow._store import NewEvent, Place
 
 
 def new_event(
@@ -29,3 +30,8 @@ def new_event(
         source="authors",
         valid=True,
     )
+
+
+def news(places: Sequence[Place]) -> list[int | None]:
+    """Give the positions of what is new, and None for what was there before."""
+    return [place.seq if place.new else None for place in places]

@@ -18,17 +18,10 @@ from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeli
 from voeflow._command.events_selection import NOTHING, Chosen, condition, open_store, selection_options
 from voeflow._errors import StoreError
 from voeflow._feed import reread
+from voeflow._store_deliveries import deliveries_of, verdicts_of
 from voeflow._store_reader import StoreReader
 from voeflow._store_records import StoredEvent
-from voeflow._store_select import (
-    DeadLetter,
-    deliveries_of,
-    find,
-    select,
-    select_dead,
-    select_refused,
-    verdicts_of,
-)
+from voeflow._store_select import DeadLetter, find, select, select_dead, select_refused
 from voeflow._text import printable
 
 

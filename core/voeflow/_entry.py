@@ -1,0 +1,104 @@
+"""What is on its way through intake: how it is judged, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+import attrs
+import trio
+
+from voeflow._errors import EventError
+from voeflow._event import Event
+from voeflow._ivoid import parse_ivoid
+from voeflow._node_api import Submission, Validation
+from voeflow._store_records import NewEvent, Refusal
+
+
+@attrs.define(eq=False)
+class Entry:
+    """A packet on its way through intake, and what came of it.
+
+    Attributes:
+        raw: the bytes as they came, a packet's or a notice's.
+        source: the name of the transport that brought them.
+        validate: how strictly they are judged.
+        peer: who sent them, or empty.
+        where: where they were found, or empty.
+        received: when they came.
+        event: what was made of them; given at once for a notice that was mapped.
+        notice: of a notice, its digest.
+        refused: of what is to be kept aside whatever it is, the reason.
+        about: of a notice that is refused, what else is told of it.
+        answered: set when the submission is there, or the store has failed.
+        submission: the answer, None where the store has failed.
+    """
+
+    raw: bytes
+    source: str
+    validate: Validation
+    peer: str
+    where: str
+    received: datetime
+    event: Event | None = attrs.field(default=None, kw_only=True)
+    notice: bytes | None = attrs.field(default=None, kw_only=True)
+    refused: str = attrs.field(default="", kw_only=True)
+    about: Mapping[str, str] = attrs.field(default=MappingProxyType({}), kw_only=True)
+    answered: trio.Event = attrs.field(factory=trio.Event, init=False)
+    submission: Submission | None = attrs.field(default=None, init=False)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        return len(self.raw) if self.event is None else self.event.size
+
+
+def judge(event: Event) -> EventError | None:
+    """Say what keeps an event from being taken under `validate = "schema"`, if anything does."""
+    try:
+        ivoid = parse_ivoid(event.ivorn)
+    except ValueError as error:
+        return EventError(f"the ivorn is no IVOA Identifier: {error}")
+    if not ivoid.local:
+        return EventError(
+            "the ivorn has no local part; it names a stream, not an event: "
+            "expected ivo://authority/path#local-part"
+        )
+    if defects := event.defects:
+        first = defects[0]
+        more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
+        return EventError(first.message + more, first.line, first.column)
+    return None
+
+
+def refuse(entry: Entry, error: EventError, ivorn: str | None) -> Refusal:
+    """Answer an entry with a refusal, and give that as the store keeps it."""
+    entry.submission = Submission("refused", ivorn, str(error))
+    return Refusal(
+        raw=entry.raw,
+        reason=str(error),
+        source=entry.source,
+        peer=entry.peer,
+        received=entry.received.timestamp(),
+        ivorn=ivorn,
+        where=entry.where,
+    )
+
+
+def to_store(event: Event, notice: bytes | None) -> NewEvent:
+    """Give an event as the store takes it, with the digest of the notice that it was made of, if any."""
+    return NewEvent(
+        digest=event.digest,
+        raw=event.raw,
+        ivorn=event.ivorn,
+        role=event.role,
+        version=event.version,
+        author=event.author,
+        date=event.date.isoformat() if event.date is not None else None,
+        received=event.received.timestamp(),
+        source=event.source,
+        valid=event.valid,
+        attachments=event.attachments,
+        notice=notice,
+    )

@@ -1,0 +1,323 @@
+"""Notices: a mapping makes VOEvents of them, and what goes wrong is told, kept and passed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+import voeflow
+from support.nodes import Hand, Wire, running
+from support.samples import voevent
+from voeflow import Attachment, Mapped, Notice
+from voeflow._store_reader import StoreReader
+from voeflow._store_select import Selection, select_refused
+
+NODE = """
+[transports.in]
+plugin = "hand"
+
+[transports.out]
+plugin = "wire"
+"""
+
+
+@attrs.define(eq=False)
+class Gcn:
+    """A mapping that makes an event of each `{"id": ...}`, citing those that came earlier."""
+
+    topics: tuple[str, ...] = ("gcn.*",)
+    made: Callable[[Notice, Sequence[str]], Any] | None = None
+    asked: list[bytes] = attrs.field(factory=list)
+    came: list[Sequence[str]] = attrs.field(factory=list)
+
+    def map(self, notice: Notice, earlier: Callable[[str], Sequence[str]]) -> Any:
+        self.asked.append(notice.content)
+        if "id" not in notice.json:
+            return None
+        before = earlier("ivo://gcn/")
+        self.came.append(before)
+        if self.made is not None:
+            return self.made(notice, before)
+        return mapped(notice.json["id"])
+
+
+def mapped(number: object, *attachments: Attachment) -> Mapped:
+    return Mapped(voevent(f"ivo://gcn/alerts#{number}"), attachments)
+
+
+def notice(number: object = 1, topic: str = "gcn.alerts") -> Notice:
+    return Notice(b'{"id": "%s"}' % str(number).encode(), topic)
+
+
+def offering(**mappings: Any) -> object:
+    class Plugin:
+        @voeflow.hookimpl
+        def register_mappings(self) -> dict[str, Any]:
+            return mappings
+
+    return Plugin()
+
+
+def node_of(pipeline: Any) -> voeflow.Node:
+    hand = pipeline.transports["in"].instance
+    assert isinstance(hand, Hand)
+    node: voeflow.Node = hand.node
+    return node
+
+
+def refused(tmp_path: Path) -> list[Any]:
+    reader = StoreReader.open(tmp_path / "voeflow.db")
+    try:
+        return list(select_refused(reader, Selection()))
+    finally:
+        reader.close()
+
+
+async def test_a_notice_becomes_an_event_with_the_notice_beside_it(tmp_path: Path) -> None:
+    sky = Attachment("skymap.fits", "application/fits", b"SIMPLE")
+    gcn = Gcn(made=lambda notice, _: mapped(7, sky))
+    async with running(tmp_path, NODE, [offering(gcn=gcn)]) as (pipeline, _):
+        answer = await node_of(pipeline).submit_notice(notice(7))
+        wire = pipeline.transports["out"].instance
+        assert isinstance(wire, Wire)
+        (delivery,) = await wire.wait(1)
+
+    assert (answer.outcome, answer.ivorn, answer.position) == ("accepted", "ivo://gcn/alerts#7", 1)
+    assert answer.digest == delivery.event.digest
+    assert delivery.event.attachments == (
+        Attachment("notice.json", "application/json", notice(7).content),
+        sky,
+    )
+    assert delivery.event.source == "in"
+
+
+async def test_a_notice_that_came_before_is_a_duplicate_and_not_mapped_again(tmp_path: Path) -> None:
+    gcn = Gcn()
+    plugins = [offering(gcn=gcn)]
+    async with running(tmp_path, NODE, plugins) as (pipeline, _):
+        first = await node_of(pipeline).submit_notice(notice())
+        again = await node_of(pipeline).submit_notice(notice())
+    async with running(tmp_path, NODE, plugins) as (pipeline, _):
+        later = await node_of(pipeline).submit_notice(notice())
+
+    assert first.outcome == "accepted"
+    for repeat in (again, later):
+        assert (repeat.outcome, repeat.ivorn) == ("duplicate", first.ivorn)
+        assert (repeat.digest, repeat.position) == (first.digest, first.position)
+    assert len(gcn.asked) == 1
+
+
+async def test_two_notices_that_make_one_event_are_both_known_from_then_on(tmp_path: Path) -> None:
+    gcn = Gcn()
+    spaced = Notice(b'{ "id": "1" }', "gcn.alerts")
+    async with running(tmp_path, NODE, [offering(gcn=gcn)]) as (pipeline, _):
+        submit = node_of(pipeline).submit_notice
+        answers = [await submit(each) for each in (notice(), spaced, spaced)]
+
+    assert [(answer.outcome, answer.position) for answer in answers] == [
+        ("accepted", 1),
+        ("duplicate", 1),
+        ("duplicate", 1),
+    ]
+    assert gcn.asked == [notice().content, spaced.content]
+
+
+async def test_a_mapping_is_told_of_all_that_came_earlier_however_many_come_at_once(tmp_path: Path) -> None:
+    gcn = Gcn()
+    async with (
+        running(tmp_path, NODE, [offering(gcn=gcn)]) as (pipeline, _),
+        trio.open_nursery() as nursery,
+    ):
+        for number in range(20):
+            nursery.start_soon(node_of(pipeline).submit_notice, notice(number))
+
+    assert [len(before) for before in gcn.came] == list(range(20))
+    assert all(list(before) == list(gcn.came[-1][: len(before)]) for before in gcn.came)
+
+
+async def test_a_notice_that_nobody_knows_is_kept_aside_and_told_once(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, NODE, [offering(gcn=Gcn())]) as (pipeline, _):
+            submit = node_of(pipeline).submit_notice
+            answers = [
+                await submit(
+                    Notice(b"%d" % number, "lsst"), where=f"topic lsst, partition 0, offset {number}"
+                )
+                for number in range(3)
+            ]
+            unknown = await submit(Notice(b'{"other": 1}', "gcn.other"))
+
+    assert {answer.outcome for answer in (*answers, unknown)} == {"refused"}
+    assert answers[0].reason == "no mapping is installed for the topic 'lsst'"
+    assert unknown.reason == "not known to gcn"
+    kept = refused(tmp_path)
+    assert [(each.raw, each.source, each.where) for each in kept[1:]] == [
+        (b"2", "in", "topic lsst, partition 0, offset 2"),
+        (b"1", "in", "topic lsst, partition 0, offset 1"),
+        (b"0", "in", "topic lsst, partition 0, offset 0"),
+    ]
+    told = [entry for entry in logs if entry["event"] == "notice refused"]
+    assert [entry["topic"] for entry in told] == ["lsst", "gcn.other"]
+    assert told[0]["where"] == "topic lsst, partition 0, offset 0"
+
+
+async def test_a_bad_notice_is_refused_with_the_mappings_reason(tmp_path: Path) -> None:
+    def bad(notice: Notice, _: object) -> Mapped:
+        raise voeflow.EventError("it has no time")
+
+    other = Gcn(topics=("*",))
+    async with running(tmp_path, NODE, [offering(gcn=Gcn(made=bad), other=other)]) as (pipeline, _):
+        answer = await node_of(pipeline).submit_notice(notice())
+
+    assert (answer.outcome, answer.reason) == ("refused", "it has no time")
+    assert not other.asked, "the mapping whose notice it is has said what it is"
+
+
+def gives(answer: Any) -> Callable[[Notice, Sequence[str]], Any]:
+    return lambda _, __: answer
+
+
+def raises(error: BaseException) -> Callable[[Notice, Sequence[str]], Any]:
+    def raising(_: Notice, __: Sequence[str]) -> Any:
+        raise error
+
+    return raising
+
+
+NOTICE_JSON = Attachment("Notice.json", "application/json", b"")
+SKY = Attachment("sky.fits", "application/fits", b"")
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (raises(KeyError("superevent_id")), r"raised KeyError: 'superevent_id' \(test_notices.py:"),
+        (raises(SystemExit(3)), "raised SystemExit: 3"),
+        (raises(RecursionError("maximum")), "raised RecursionError: maximum"),
+        (gives(b"<VOEvent/>"), "gave a bytes; it has to give a voeflow.Mapped, or None"),
+        (gives(Mapped(b"no XML")), "made what is no VOEvent that can be taken: "),
+        (gives(Mapped(b'<VOEvent ivorn="ivo://a/b#c"/>')), "made a packet that breaks its grammar: "),
+        (
+            gives(Mapped(voevent("ivo://gcn/alerts"))),
+            "made a packet that breaks its grammar: .* no local part",
+        ),
+        (gives(mapped(1, NOTICE_JSON)), "made two attachments named notice.json; the notice itself is"),
+        (gives(mapped(1, SKY, SKY)), "made two attachments named sky.fits"),
+        (
+            gives(mapped(1, *(Attachment(f"{n}.txt", "text/plain", b"") for n in range(17)))),
+            "made 17 attachments: at most 16 are kept",
+        ),
+        (lambda _, __: Mapped(voevent(), "none"), "raised TypeError"),  # type: ignore[arg-type] # a bug of theirs
+        (
+            lambda _, __: Attachment("../x", "text/plain", b""),
+            "raised ValueError: expected the name of a file",
+        ),
+    ],
+)
+async def test_a_mapping_that_fails_is_named_and_the_next_one_is_asked(
+    tmp_path: Path, made: Callable[[Notice, Sequence[str]], Any], reason: str
+) -> None:
+    mappings = {"a-bad": Gcn(made=made), "b-good": Gcn()}
+    with capture_logs() as logs:
+        async with running(tmp_path, NODE, [offering(**mappings)]) as (pipeline, _):
+            answer = await node_of(pipeline).submit_notice(notice())
+            alone = await node_of(pipeline).submit_notice(notice(2), mapping="a-bad")
+
+    assert answer.outcome == "accepted"
+    assert alone.outcome == "refused"
+    assert re.match("the mapping a-bad " + reason, alone.reason)
+    told = [entry for entry in logs if entry["event"] == "a mapping failed: the next one is asked"]
+    assert [(entry["mapping"], entry["plugin"], entry["log_level"]) for entry in told] == [
+        ("a-bad", "no distribution", "error")
+    ] * 2
+    assert re.match(reason, told[0]["reason"])
+    assert [each.raw for each in refused(tmp_path)] == [notice(2).content]
+
+
+async def test_a_mapping_that_hangs_is_passed_over_in_the_time_that_a_filter_has(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def hang(_: Notice, __: Sequence[str]) -> None:
+        release.wait(60)
+
+    mappings = {"hung": Gcn(made=hang), "quick": Gcn()}
+    try:
+        async with running(tmp_path, 'filter_timeout = "0.05 s"\n' + NODE, [offering(**mappings)]) as (
+            pipeline,
+            _,
+        ):
+            for number in range(6):  # more than it may have threads
+                answer = await node_of(pipeline).submit_notice(notice(number))
+                assert answer.outcome == "accepted"
+            alone = await node_of(pipeline).submit_notice(notice("x"), mapping="hung")
+            release.set()
+    finally:
+        release.set()
+    assert alone.reason == "the mapping hung gave no answer within 0.05 s"
+
+
+async def test_a_source_may_name_the_one_mapping_to_ask(tmp_path: Path) -> None:
+    mappings = {"one": Gcn(), "two": Gcn()}
+    async with running(tmp_path, NODE, [offering(**mappings)]) as (pipeline, _):
+        answer = await node_of(pipeline).submit_notice(notice(topic="elsewhere"), mapping="two")
+        with pytest.raises(LookupError, match=r"there is no mapping 'three'; installed: .*one.*two"):
+            await node_of(pipeline).submit_notice(notice(), mapping="three")
+    assert answer.outcome == "accepted"
+    assert not mappings["one"].asked
+
+
+async def test_what_a_transport_cannot_take_itself_is_kept_aside(tmp_path: Path) -> None:
+    async with running(tmp_path, NODE) as (pipeline, _):
+        answer = await node_of(pipeline).refuse(b"x" * 100, "too long\n", peer="kafka:1", where="offset 5")
+    (kept,) = refused(tmp_path)
+    assert (answer.outcome, answer.reason) == ("refused", "too long\\n")
+    assert (kept.raw, kept.reason, kept.peer, kept.where) == (
+        b"x" * 100,
+        "too long\\n",
+        "kafka:1",
+        "offset 5",
+    )
+
+
+async def test_the_place_of_a_refused_packet_is_kept(tmp_path: Path) -> None:
+    async with running(tmp_path, NODE) as (pipeline, _):
+        await node_of(pipeline).submit(b"<html/>", where="topic t, partition 1, offset 2")
+    (kept,) = refused(tmp_path)
+    assert kept.where == "topic t, partition 1, offset 2"
+
+
+async def test_a_duplicate_has_the_position_of_the_event_that_came_first(tmp_path: Path) -> None:
+    async with running(tmp_path, NODE) as (pipeline, _):
+        submit = node_of(pipeline).submit
+        answers = [await submit(voevent(f"ivo://gcn/alerts#{n}")) for n in (1, 2, 1)]
+        nothing = await submit(b"<html/>")
+    assert [(answer.outcome, answer.position) for answer in answers] == [
+        ("accepted", 1),
+        ("accepted", 2),
+        ("duplicate", 1),
+    ]
+    assert nothing.position is None
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("submit_notice", (b"{}",)),
+        ("refuse", ("text", "reason")),
+        ("refuse", (b"bytes", None)),
+    ],
+)
+async def test_a_transport_that_submits_what_is_none_is_told(
+    tmp_path: Path, method: str, arguments: tuple[Any, ...]
+) -> None:
+    async with running(tmp_path, NODE) as (pipeline, _):
+        with pytest.raises(TypeError, match=rf"{method}\(\) of transports.in: expected "):
+            await getattr(node_of(pipeline), method)(*arguments)
