@@ -1,10 +1,11 @@
-"""The transports that come with voeflow: VTP, and the replay of files; and VTP's two commands."""
+"""The transports that come with voeflow: VTP, Kafka, and the replay of files; and VTP's two commands."""
 
 from __future__ import annotations
 
 import click
 
 import voeflow
+from voeflow_transports.kafka.consume import KafkaConsume
 from voeflow_transports.replay import Replay
 from voeflow_transports.vtp.broadcast import VTPBroadcast
 from voeflow_transports.vtp.listen_command import listen
@@ -17,6 +18,7 @@ from voeflow_transports.vtp.subscribe import VTPSubscribe
 def register_transports() -> dict[str, type]:
     """Offer the transports of this package."""
     return {
+        "kafka-consume": KafkaConsume,
         "replay": Replay,
         "vtp-broadcast": VTPBroadcast,
         "vtp-receive": VTPReceive,

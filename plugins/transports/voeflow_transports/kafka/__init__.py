@@ -1,0 +1,1 @@
+"""Events over Kafka: from topics into the node, and from the node into a topic."""

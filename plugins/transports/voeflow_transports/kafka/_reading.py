@@ -1,0 +1,213 @@
+"""librdkafka's consumer, as one worker thread at a time uses it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from ._client import is_cooperative
+from ._lane import Lane
+from ._message import Message, Refused, Understood
+from ._start import Starter
+from ._telling import Telling
+from ._topics import matches_none
+
+log = structlog.get_logger()
+
+#: How long librdkafka waits for a message, and a broker for an answer to whether it is there, in seconds.
+#: So long the transport takes to see that it is cancelled.
+_POLL, _PROBE = 0.2, 0.5
+
+#: A batch: so many messages at most, and no more after so many bytes.
+_BATCH, _BATCH_BYTES = 500, 4 * 2**20
+
+#: How long the last commit may take, in seconds; then the offsets before it stand, and some messages come
+#: twice.
+_LAST_COMMIT = 3.0
+
+Found = tuple[Lane, Message, Understood]
+Partitions = Sequence[tuple[str, int]]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Reading:
+    """A consumer. All is called in worker threads, one at a time; it calls back to the event loop.
+
+    Attributes:
+        config: librdkafka's configuration.
+        topics: what to subscribe to.
+        starter: finds the place to go on from.
+        understand: says what a message is.
+        max_message: the longest message to ask it about, in bytes.
+        telling: what tells of trouble.
+        lane_of: gives the lane of a partition that is ours.
+        assigned: on the event loop, takes partitions.
+        release: on the event loop, gives partitions up; returns what to commit.
+        lost: on the event loop, drops partitions.
+        uncommitted: the partitions whose last commit failed.
+    """
+
+    config: Mapping[str, Any] = attrs.field(repr=False)
+    topics: tuple[str, ...]
+    starter: Starter
+    understand: Callable[[Message], Understood]
+    max_message: int
+    telling: Telling
+    lane_of: Callable[[str, int], Lane | None]
+    assigned: Callable[[Partitions], None]
+    release: Callable[[Partitions], Any]
+    lost: Callable[[Partitions], None]
+    uncommitted: list[tuple[str, int]] = attrs.field(factory=list, init=False)
+    _consumer: Any = attrs.field(default=None, init=False)
+    _paused: bool = attrs.field(default=False, init=False)
+    _closing: bool = attrs.field(default=False, init=False)
+    _commits: int = attrs.field(default=0, init=False)
+
+    def open(self) -> None:
+        """Make the consumer and subscribe; nothing is read yet.
+
+        Raises:
+            confluent_kafka.KafkaException: librdkafka does not take the configuration.
+        """
+        from confluent_kafka import Consumer
+
+        config = {**self.config, "error_cb": self.telling.error, "on_commit": self._on_commit}
+        self._consumer = Consumer(config, logger=self.telling.logger())
+        self._consumer.subscribe(
+            list(self.topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def read(self, due: Sequence[Any], *, pause: bool) -> list[Found]:
+        """Read a batch; wait for its first message, but not long.
+
+        Args:
+            due: what to commit first.
+            pause: whether nothing is to be read now.
+        """
+        consumer = self._consumer
+        if pause != self._paused:
+            self._paused = pause
+            (consumer.pause if pause else consumer.resume)(consumer.assignment())
+        if due:
+            self._commit(due)
+        if not self.telling.up:
+            self._probe()
+        found: list[Found] = []
+        size = 0
+        wait = _POLL
+        while len(found) < _BATCH and size < _BATCH_BYTES:
+            raw = consumer.poll(wait)
+            if raw is None:
+                break
+            wait = 0.0
+            if (error := raw.error()) is not None:
+                self._told(error, raw)
+            elif (lane := self.lane_of(raw.topic(), raw.partition())) is not None:
+                message = _message(raw)
+                size += len(message.value or b"")
+                found.append((lane, message, self._meaning(message)))
+        if found and not self.telling.up:
+            self.telling.connected()
+        return found
+
+    def close(self, due: Sequence[Any]) -> None:
+        """Commit what is done, leave the group and close.
+
+        It may take for as long as the broker does not answer: librdkafka waits for the answer to a commit.
+        """
+        self._closing = True
+        consumer = self._consumer
+        if due and self.telling.up:
+            self._commit(due)
+            end = time.monotonic() + _LAST_COMMIT
+            while self._commits and time.monotonic() < end:
+                consumer.poll(0.05)
+        consumer.close()
+
+    def _commit(self, due: Sequence[Any]) -> None:
+        self._commits += 1
+        self._consumer.commit(offsets=list(due), asynchronous=True)
+
+    def _on_commit(self, error: Any, partitions: Sequence[Any]) -> None:
+        self._commits -= 1
+        failed = [each for each in partitions if each.error is not None or error is not None]
+        if failed:
+            cause = error or failed[0].error
+            self.uncommitted += [(each.topic, each.partition) for each in failed]
+            # While partitions change hands commits are refused; what counts is that it lasts.
+            log.debug(
+                "offsets not committed", transport=self.telling.name, reason=self.telling.problem(cause)
+            )
+            if cause.name().endswith("AUTHORIZATION_FAILED"):
+                self.telling.trouble(cause)
+
+    def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
+        if self._closing:
+            return
+        placed, fresh = self.starter.places(consumer, partitions)
+        if is_cooperative(self.config):
+            consumer.incremental_assign(placed)
+        else:
+            consumer.assign(placed)
+        if self._paused:
+            consumer.pause(placed)
+        trio.from_thread.run_sync(self.assigned, _pairs(placed))
+        if fresh:
+            self._commit(fresh)  # or who comes next before the first message would begin anew
+
+    def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
+        if not self._closing and (due := trio.from_thread.run(self.release, _pairs(partitions))):
+            self._commit(due)  # it goes out before the word that we have let go
+
+    def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
+        if not self._closing:
+            trio.from_thread.run_sync(self.lost, _pairs(partitions))
+
+    def _told(self, error: Any, raw: Any) -> None:
+        """Tell of an error that came as a message."""
+        if error.code() == error._PARTITION_EOF:
+            return
+        if raw.topic() and error.code() in (error.UNKNOWN_TOPIC_OR_PART, error.TOPIC_AUTHORIZATION_FAILED):
+            self.telling.trouble(error, topic=raw.topic())
+        else:
+            self.telling.error(error)
+
+    def _probe(self) -> None:
+        """Ask whether a broker is there, and has topics that were asked for."""
+        from confluent_kafka import KafkaException
+
+        try:
+            metadata = self._consumer.list_topics(timeout=_PROBE)
+        except KafkaException:
+            return  # why is told by `error_cb`
+        self.telling.connected()
+        for pattern in matches_none(self.topics, metadata.topics):
+            log.warning("no topic matches yet", transport=self.telling.name, pattern=pattern)
+
+    def _meaning(self, message: Message) -> Understood:
+        size = len(message.value or b"")
+        if size > self.max_message:
+            return Refused(f"it has {size} bytes; max_message is {self.max_message}")
+        return self.understand(message)
+
+
+def _message(raw: Any) -> Message:
+    kind, milliseconds = raw.timestamp()
+    return Message(
+        topic=raw.topic(),
+        partition=raw.partition(),
+        offset=raw.offset(),
+        key=raw.key(),
+        value=raw.value(),
+        headers={name: value or b"" for name, value in raw.headers() or ()},
+        time=milliseconds / 1000 if kind else None,
+    )
+
+
+def _pairs(partitions: Sequence[Any]) -> list[tuple[str, int]]:
+    return [(each.topic, each.partition) for each in partitions]

@@ -1,0 +1,95 @@
+"""Where a group begins that has committed nothing yet: `latest`, `earliest` or a time ago."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import attrs
+
+import voeflow
+
+_AGO = re.compile(r"\s*(.+?)\s+ago\s*")
+
+#: How long a broker may take to say where a partition begins or ends, or what was committed, in seconds.
+_PATIENCE = 15.0
+
+
+@attrs.frozen
+class Start:
+    """Where to begin in a partition in which the group has committed nothing.
+
+    Attributes:
+        edge: `latest` or `earliest`, or empty where a time is meant.
+        ago: that time, in seconds before the transport starts.
+    """
+
+    edge: str
+    ago: float = 0.0
+
+
+def read_start(text: str) -> Start:
+    """Read `latest`, `earliest` or a time such as `1 hour ago`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if text in ("latest", "earliest"):
+        return Start(text)
+    if found := _AGO.fullmatch(text):
+        try:
+            return Start("", voeflow.parse_seconds(found[1]))
+        except ValueError:
+            pass
+    raise ValueError(f'expected "latest", "earliest" or a time such as "1 hour ago", got {text!r}')
+
+
+@attrs.define(eq=False)
+class Starter:
+    """Finds the place to go on from in each partition; called in worker threads, one at a time.
+
+    What was never committed begins where `start` says, which is decided once: the first time that partitions
+    are assigned. A partition that comes later, because its topic is new or another member had it, begins with
+    what was written since this transport started: nothing in it is older than the group, and `latest` would
+    pass over its first messages.
+
+    Attributes:
+        start: where to begin.
+        began: when the transport started, in seconds since 1970.
+    """
+
+    start: Start
+    began: float = attrs.field(factory=time.time)
+    _first: bool = True
+
+    def places(self, consumer: Any, partitions: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Give partitions with their offsets, and those of them in which nothing was committed.
+
+        Raises:
+            confluent_kafka.KafkaException: the broker did not say.
+        """
+        placed = consumer.committed(partitions, timeout=_PATIENCE)
+        for each in placed:
+            if each.error is not None:
+                from confluent_kafka import KafkaException
+
+                raise KafkaException(each.error)
+        fresh = [each for each in placed if each.offset < 0]
+        for each in fresh:
+            each.offset = self._offset(consumer, each)
+        self._first = self._first and not partitions
+        return placed, fresh
+
+    def _offset(self, consumer: Any, partition: Any) -> int:
+        low, high = consumer.get_watermark_offsets(partition, timeout=_PATIENCE)
+        if self.start.edge == "earliest":
+            return int(low)
+        if self.start.edge == "latest" and self._first:
+            return int(high)
+        from confluent_kafka import TopicPartition
+
+        moment = int((self.began - self.start.ago) * 1000)
+        asked = [TopicPartition(partition.topic, partition.partition, moment)]
+        (found,) = consumer.offsets_for_times(asked, timeout=_PATIENCE)
+        return int(found.offset) if found.offset >= 0 else int(high)
