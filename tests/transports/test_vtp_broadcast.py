@@ -295,10 +295,10 @@ async def test_everybody_gets_a_test_event_now_and_then(autojump_clock: trio.tes
 
 
 def test_a_test_event_is_valid_whatever_the_ivoid() -> None:
-    ivorn, packet = make_test_event("ivo://org.example/a&b", datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC))
+    ivorn, packet = make_test_event("ivo://org.example/a'b+(c)", datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC))
     event = voeflow.Event.parse(packet)
-    assert event.ivorn == ivorn == "ivo://org.example/a&b#TestEvent-2026-11-24T01:02:03Z"
-    assert event.author == "ivo://org.example/a&b"
+    assert event.ivorn == ivorn == "ivo://org.example/a'b+(c)#TestEvent-2026-11-24T01:02:03Z"
+    assert event.author == "ivo://org.example/a'b+(c)"
     assert event.valid
 
 

@@ -70,16 +70,20 @@ def radius_of_corners(fields: Fields, ra: float, dec: float) -> float | None:
     corners = fields.values.get("rectangular_error_corners")
     if corners is None:
         return None
-    if (
-        not isinstance(corners, list)
-        or not 1 <= len(corners) <= 100
-        or not all(
-            isinstance(each, list) and len(each) == 2 and all(map(is_number, each)) for each in corners
-        )
-    ):
+    if not isinstance(corners, list) or not 1 <= len(corners) <= 100 or not all(map(_is_corner, corners)):
         raise fields.wrong("rectangular_error_corners", "a list of pairs of ra and dec")
     # Rounded up to 0.0001 deg, far above what mathematical libraries differ by: the same bytes everywhere.
     return math.ceil(max(_distance(ra, dec, *corner) for corner in corners) * 1e4 - 1e-3) / 1e4
+
+
+def _is_corner(corner: object) -> bool:
+    return (
+        isinstance(corner, list)
+        and len(corner) == 2
+        and all(map(is_number, corner))
+        and 0 <= corner[0] <= 360
+        and -90 <= corner[1] <= 90
+    )
 
 
 def _distance(ra1: float, dec1: float, ra2: float, dec2: float) -> float:

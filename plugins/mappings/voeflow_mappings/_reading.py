@@ -79,13 +79,12 @@ class Fields:
         return clean(value)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The texts of a field that may have one or a list of them."""
+        """The texts of a field that may have one or a list of them; a whole number is taken as one."""
         value = self.values.get(name)
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
-            return tuple(clean(each) for each in value if each)
-        if value is not None and not isinstance(value, str):
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in values):
             raise self.wrong(name, "a text, or a list of them")
-        return (clean(value),) if value else ()
+        return tuple(clean(str(each)) for each in values if each != "")
 
     def number(self, name: str, least: float = -math.inf, most: float = math.inf) -> float | None:
         """The number of a field; None where there is none, or null."""

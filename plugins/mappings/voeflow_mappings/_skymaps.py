@@ -31,7 +31,7 @@ def sky_map(notice: Notice, text: object, name: str) -> tuple[Attachment, ...]:
     try:
         if not isinstance(text, str):
             raise ValueError("it is no text")
-        content = base64.b64decode("".join(text.split()), validate=True)
+        content = base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
     except (ValueError, binascii.Error) as error:
         log.warning(
             "sky map left out: no base64",

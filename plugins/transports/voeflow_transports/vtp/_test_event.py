@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from xml.sax.saxutils import escape, quoteattr
+
+from voeflow import compose
 
 from ._messages import timestamp
 
@@ -27,13 +28,5 @@ def test_event(ivoid: str, moment: datetime) -> tuple[str, bytes]:
     """
     when = timestamp(moment)
     ivorn = f"{ivoid}{_MARK}{when}"
-    packet = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<voe:VOEvent xmlns:voe="http://www.ivoa.net/xml/VOEvent/v2.0" '
-        f'ivorn={quoteattr(ivorn)} role="test" version="2.0">\n'
-        f"  <Who>\n    <AuthorIVORN>{escape(ivoid)}</AuthorIVORN>\n    <Date>{when[:-1]}</Date>\n  </Who>\n"
-        "  <What>\n    <Description>Nothing happened: this broker shows that it is at work.</Description>\n"
-        "  </What>\n"
-        "</voe:VOEvent>\n"
-    )
-    return ivorn, packet.encode()
+    told = "Nothing happened: this broker shows that it is at work."
+    return ivorn, compose(ivorn=ivorn, author=ivoid, date=when[:-1], role="test", description=told)
