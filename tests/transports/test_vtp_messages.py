@@ -10,11 +10,12 @@ from lxml import etree
 from support.samples import voevent
 from transports.vtp_support import IVOID, clock
 from voeflow import EventError
+from voeflow_transports.vtp._frames import frame
 from voeflow_transports.vtp._messages import (
     MAX_RESULT,
     Message,
-    _read_plain_ack,
     is_transport,
+    read_acks,
     read_message,
     timestamp,
     write_ack,
@@ -130,17 +131,19 @@ def test_both_forms_of_filters_are_read() -> None:
     assert read_message(raw).filters == ("//What", "//Who")
 
 
-@pytest.mark.parametrize("raw", [COMET_ACK, PYGCN_ACK])
+OUR_ACK = write_ack("ivo://a.b/c#1", IVOID, clock)
+
+
+@pytest.mark.parametrize("raw", [COMET_ACK, PYGCN_ACK, OUR_ACK])
 def test_the_peers_acks_are_read_without_a_parser(raw: bytes) -> None:
-    plain = _read_plain_ack(raw)
-    assert plain is not None
-    assert plain.origin == "ivo://a.b/c#1"
-    # With a comment inside, the parser reads it; both must agree.
-    assert read_message(raw.replace(b"<TimeStamp>", b"<!-- --><TimeStamp>")) == plain
+    assert read_acks(frame(raw)) == ["ivo://a.b/c#1"]
+    assert read_message(raw).origin == "ivo://a.b/c#1"
 
 
-def test_our_own_acks_are_read_without_a_parser() -> None:
-    assert _read_plain_ack(write_ack("ivo://a.b/c#1", IVOID, clock)) == Message("ack", "ivo://a.b/c#1", IVOID)
+def test_several_acks_are_read_at_once_and_part_of_one_is_left() -> None:
+    several = b"".join(map(frame, (OUR_ACK, COMET_ACK, write_ack("ivo://a.b/c#2", "", clock))))
+    assert read_acks(several) == ["ivo://a.b/c#1", "ivo://a.b/c#1", "ivo://a.b/c#2"]
+    assert all(read_acks(several + frame(COMET_ACK)[:cut]) is None for cut in range(1, len(COMET_ACK)))
 
 
 @pytest.mark.parametrize(
@@ -150,24 +153,27 @@ def test_our_own_acks_are_read_without_a_parser() -> None:
         COMET_ACK.replace(b"c#1", b"c&amp;1"),
         COMET_ACK.replace(b"c#1", "cé".encode()),
         COMET_ACK + b"<!-- x -->",
-        COMET_ACK.replace(b"#1", b"1" * 3000),
+        write_nak("ivo://a.b/c#1", IVOID, 'I mean role="ack"', clock),
+        write_authenticate("ivo://a.b/c#1", clock),
     ],
 )
-def test_what_is_not_plain_is_left_to_the_parser(changed: bytes) -> None:
-    assert _read_plain_ack(changed) is None
+def test_what_is_no_usual_ack_is_left_to_the_parser(changed: bytes) -> None:
+    assert read_acks(frame(changed)) is None
+    assert read_acks(frame(COMET_ACK) + frame(changed)) is None
     read_message(changed)
 
 
 @given(noise=st.binary(max_size=60), at=st.integers(0, len(COMET_ACK)))
 def test_the_shortcut_never_reads_what_the_parser_reads_otherwise(noise: bytes, at: int) -> None:
     raw = COMET_ACK[:at] + noise + COMET_ACK[at:]
-    plain = _read_plain_ack(raw)
+    acks = read_acks(frame(raw))
     try:
         root = etree.fromstring(raw)
     except etree.XMLSyntaxError:
         return  # the shortcut may read what is not quite XML: peers build theirs by hand
-    if plain is not None:
-        assert (plain.role, plain.origin) == (root.get("role"), (root.findtext("Origin") or "").strip())
+    if acks is not None:
+        assert root.get("role") == "ack"
+        assert acks == [(root.findtext("Origin") or "").strip()]
 
 
 @pytest.mark.parametrize(

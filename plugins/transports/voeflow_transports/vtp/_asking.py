@@ -187,7 +187,7 @@ class Asking:
                 continue
             subscription.filters = tuple(each for each in subscription.filters if each != expression)
             self._tell_left_out(subscription, expression, reason)
-            subscription.lost.add(expression)
+            subscription.lost |= {expression}
             if len(subscription.lost) > 1:
                 subscription.drop("brought filters that take too long")
 

@@ -10,7 +10,7 @@ from itertools import islice
 import attrs
 
 from ._machine import FiltersBrought, Found, Machine, Receipt, ResumeAsked
-from ._messages import Message, write_authenticate, write_iamalive, write_nak
+from ._messages import Message, read_acks, write_authenticate, write_iamalive, write_nak
 from ._resume import STAGE, Stage, read_params
 
 #: How far behind the oldest unanswered event an answer is looked for: peers answer in order, or nearly.
@@ -72,6 +72,22 @@ class Broadcaster(Machine):
         if len(self._outstanding) > self.max_unacknowledged:
             self.end(f"left more than {self.max_unacknowledged} events without a receipt")
 
+    def take_receipts(self, data: bytes) -> bool:
+        """Take bytes from the peer if they are nothing but `ack`s as its software writes them.
+
+        Returns:
+            Whether they were taken. If not, they are for `receive`, to which it would have come to the same.
+        """
+        if self.over or self._reader.partial or not (origins := read_acks(data)):
+            return False
+        self._unheard, self.heard = 0, True
+        for origin in origins:
+            if self._outstanding:
+                self._answered(origin)
+            else:
+                self._count_unasked()
+        return True
+
     def tell(self, stage: Stage) -> None:
         """Say, to a subscriber that has asked to resume, where its events begin, or that they are new now.
 
@@ -95,9 +111,12 @@ class Broadcaster(Machine):
         outstanding = len(self._outstanding)
         super()._take(payload, now, found)
         if len(self._outstanding) == outstanding:
-            self._unasked += 1
-            if self._unasked > _MOST_UNASKED:
-                self.end(f"sent more than {_MOST_UNASKED} frames that nobody asked for")
+            self._count_unasked()
+
+    def _count_unasked(self) -> None:
+        self._unasked += 1
+        if self._unasked > _MOST_UNASKED:
+            self.end(f"sent more than {_MOST_UNASKED} frames that nobody asked for")
 
     def _packet(self, raw: bytes, now: float, found: list[Found]) -> None:
         self._unheard, self.heard = 0, True

@@ -2,7 +2,7 @@
 
 A broker has a connection for every event of an author and thousands for its subscribers. This does the two
 things that a stream of trio's does not: it sends at once what the kernel takes, without a task, and keeps the
-rest.
+rest. What ends in `_nowait` can also be used without trio's waiting, once `fileno()` is ready: see `_poller`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 
 import trio
 
@@ -32,7 +33,10 @@ class Connection:
         host: the peer's numeric address, or empty on a Unix socket.
         unsent: how many bytes wait, of those sent.
         closed: whether this end has closed it.
+        on_close: is called when this end closes it, before it does.
     """
+
+    on_close: Callable[[], None] | None = None
 
     def __init__(self, sock: socket.socket, peer: str, host: str) -> None:
         sock.setblocking(False)
@@ -67,6 +71,21 @@ class Connection:
             if (data := self._read(most)) is not None:  # else it was woken for nothing
                 return data
 
+    def fileno(self) -> int:
+        """Give the number of the socket's file, to wait for; -1 once it is closed."""
+        return self._socket.fileno()
+
+    def receive_nowait(self, most: int = READ_SIZE) -> bytes | None:
+        """Take at most `most` of the bytes that there are.
+
+        Returns:
+            The bytes; none at the end of the peer's stream; None where there is nothing to take yet.
+
+        Raises:
+            OSError: the connection has failed, or this end has closed it.
+        """
+        return self._read(most)
+
     def send_nowait(self, data: bytes) -> None:
         """Send what the kernel takes now, after what waits already, and keep the rest; see `flush`.
 
@@ -76,14 +95,23 @@ class Connection:
         """
         if self.closed:
             raise trio.ClosedResourceError
-        if not data:
-            return
-        view = memoryview(data)
-        if not self._waiting:
-            view = view[self._send(view) :]
-        if view:
-            self._waiting.append(view)
-            self.unsent += len(view)
+        taken = self._send(data) if data and not self._waiting else 0
+        if taken < len(data):
+            self._waiting.append(memoryview(data)[taken:])
+            self.unsent += len(data) - taken
+
+    def flush_nowait(self) -> None:
+        """Send what the kernel takes now of what waits.
+
+        Raises:
+            OSError: the connection has failed.
+        """
+        while self._waiting and (taken := self._send(self._waiting[0])):
+            self.unsent -= taken
+            if taken < len(self._waiting[0]):
+                self._waiting[0] = self._waiting[0][taken:]
+            else:
+                self._waiting.popleft()
 
     async def flush(self) -> None:
         """Wait until nothing is unsent, sending it. One task at a time may do so.
@@ -95,12 +123,7 @@ class Connection:
         await trio.lowlevel.checkpoint()
         while self._waiting:
             await trio.lowlevel.wait_writable(self._socket)
-            while self._waiting and (taken := self._send(self._waiting[0])):
-                self.unsent -= taken
-                if taken < len(self._waiting[0]):
-                    self._waiting[0] = self._waiting[0][taken:]
-                else:
-                    self._waiting.popleft()
+            self.flush_nowait()
 
     async def finish(self, patience: float) -> None:
         """Send what waits, end our stream, wait for the peer to end its own, and close.
@@ -127,6 +150,8 @@ class Connection:
         """Close at once; whoever waits on it gets `trio.ClosedResourceError`. Twice is harmless."""
         if not self.closed:
             self.closed = True
+            if self.on_close is not None:
+                self.on_close()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
             self._waiting.clear()
@@ -145,7 +170,7 @@ class Connection:
         self._drained = len(data) < most
         return data
 
-    def _send(self, data: memoryview) -> int:
+    def _send(self, data: bytes | memoryview) -> int:
         try:
             return self._socket.send(data)
         except BlockingIOError:

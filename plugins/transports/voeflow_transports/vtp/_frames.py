@@ -7,6 +7,7 @@ import struct
 import attrs
 
 _COUNT = struct.Struct("!I")
+COUNT_SIZE = _COUNT.size
 
 #: The greatest payload whose length the count can tell.
 MAX_PAYLOAD = 2**32 - 1
@@ -56,7 +57,7 @@ class FrameReader:
     @property
     def missing(self) -> int:
         """How many bytes the frame that has begun still wants, its count first; at least 1."""
-        return (_COUNT.size if self._wanted is None else self._wanted) - len(self._kept)
+        return (COUNT_SIZE if self._wanted is None else self._wanted) - len(self._kept)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the stream.
@@ -70,8 +71,8 @@ class FrameReader:
         at, size = 0, len(data)
         while True:
             if self._wanted is None:
-                at = self._keep(data, at, _COUNT.size)
-                if len(self._kept) < _COUNT.size:
+                at = self._keep(data, at, COUNT_SIZE)
+                if len(self._kept) < COUNT_SIZE:
                     return payloads
                 (wanted,) = _COUNT.unpack(self._kept)
                 self._kept.clear()

@@ -18,6 +18,7 @@ from lxml import etree
 
 from voeflow import EventError, parse_xml
 
+from ._frames import COUNT_SIZE
 from ._resume import PREFIX
 
 #: The namespace of the samples in VTP 2.0, section 6. pygcn 1.1 answers three spellings, of which this is
@@ -35,20 +36,14 @@ _MAX_DEPTH = 32
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
 
-_WHOLE_RECEIPT = re.compile(
-    rb"""\s*(?:<\?xml[^<>]*\?>\s*)?
-    <(?:[\w.-]+:)?Transport(?P<attributes>\s[^<>]*)>\s*
-    <Origin>(?P<origin>[^<&]*)</Origin>\s*
-    (?:<Response>(?P<response>[^<&]*)</Response>\s*)?
-    <TimeStamp>[^<&]*</TimeStamp>\s*
-    </(?:[\w.-]+:)?Transport>\s*""",
-    re.VERBOSE,
+#: An `ack` as Comet, pygcn and voeflow write it. Nothing may match that `read_message` reads otherwise.
+_USUAL_ACK = re.compile(
+    rb"""(?:<\?xml[^<>]*\?>\s*)?<(?:\w+:)?Transport(?=\s)[^<>]*\srole="ack"[^<>]*>\s*"""
+    rb"""<Origin>([^<&]*)</Origin>\s*(?:<Response>[^<&]*</Response>\s*)?"""
+    rb"""<TimeStamp>[^<&]*</TimeStamp>\s*</(?:\w+:)?Transport>\s*"""
 )
 #: How many comments and processing instructions may stand before the element of a Transport message.
 _MOST_BEFORE = 100
-
-_ACK_ROLE = re.compile(rb"""\srole\s*=\s*(?:"ack"|'ack')""")
-_LONGEST_PLAIN_RECEIPT = 2000
 
 
 @attrs.frozen
@@ -111,8 +106,6 @@ def read_message(payload: bytes) -> Message:
         EventError: it is no XML that is taken, or its outermost element is no `Transport`; with the reason
             and the place.
     """
-    if plain := _read_plain_ack(payload):
-        return plain
     root = parse_xml(payload, max_bytes=max(len(payload), 1), max_depth=_MAX_DEPTH)
     if _local(root) != "Transport":
         raise EventError(f"expected a Transport element, got {_local(root)[:60]!r}", root.sourceline)
@@ -145,20 +138,27 @@ def read_message(payload: bytes) -> Message:
     )
 
 
-def _read_plain_ack(payload: bytes) -> Message | None:
-    """Read an ack of the shape that Comet, pygcn and voeflow write, without an XML parser; None for all else.
+def read_acks(data: bytes) -> list[str] | None:
+    """Read whole frames of which each is an `ack` as Comet, pygcn and voeflow write it.
 
-    A broadcaster reads one for every event and subscriber, so this is worth its few lines.
+    A broadcaster has one for every event and subscriber, so what they hold besides is passed over.
+
+    Returns:
+        The IVORNs that they answer, in order; None where there is anything else, or part of a frame.
     """
-    if len(payload) > _LONGEST_PLAIN_RECEIPT or not payload.isascii():
-        return None
-    found = _WHOLE_RECEIPT.fullmatch(payload)
-    if found is None or not _ACK_ROLE.search(found["attributes"]):
-        return None
-    response = found["response"]
-    return Message(
-        "ack", found["origin"].decode().strip(), None if response is None else response.decode().strip()
-    )
+    origins: list[str] = []
+    at, size = 0, len(data)
+    while at < size:
+        start = at + COUNT_SIZE
+        at = start + int.from_bytes(data[at:start], "big")
+        found = _USUAL_ACK.fullmatch(data, start, at) if at <= size else None
+        if found is None:
+            return None
+        origin = found[1].decode("latin-1").strip()
+        if not (origin.isascii() and origin.isprintable()):
+            return None
+        origins.append(origin)
+    return origins
 
 
 def _local(element: etree._Element) -> str:

@@ -22,6 +22,8 @@ from ._filtering import Filtering
 from ._machine import FiltersBrought, Found, Receipt, ResumeAsked, Unreadable
 from ._options import above_zero, at_least, read_listens, utcnow
 from ._partials import Partials
+from ._poller import Poller
+from ._pulse import Pulse
 from ._serve import TOLD_EVERY, serve
 from ._sparingly import Sparingly
 from ._subscription import Subscription
@@ -169,35 +171,34 @@ class VTPBroadcast:
         fan_out = FanOut(node, Asking(node.name, filtering, self.max_filter_time))
         catch_up = CatchUp(node, fan_out, self.resume_reach)
         await catch_up.look_back(self.catch_up)
+        poller, pulse = Poller(), Pulse(self.alive_interval)
         partials = Partials(node.name, _MOST_PARTIAL)
         told = Sparingly(TOLD_EVERY, most=_LINES)
         async with trio.open_nursery() as nursery:
 
             async def attend(connection: Connection) -> None:
+                machine = self._machine(node)
+                subscription = Subscription(connection, machine, self.max_unsent, poller, partials)
+                _tell(told, "subscriber connected", node, connection)
                 try:
-                    await self._attend(connection, fan_out, catch_up, nursery, partials, told)
+                    await self._attend(subscription, fan_out, catch_up, pulse, nursery)
                 finally:
                     partials.note(connection, 0)
+                what = "subscriber dropped" if machine.fault else "subscriber left"
+                _tell(told, what, node, connection, machine.fault)
 
             listeners = await nursery.start(
                 serve, node.name, self.listen, read_allow(self.allow), self.max_subscribers, attend
             )
+            nursery.start_soon(poller.run)
+            nursery.start_soon(pulse.run)
             nursery.start_soon(fan_out.run)
             if self.test_interval:
                 nursery.start_soon(fan_out.send_test_events, self.test_interval)
             task_status.started(listeners)
 
-    async def _attend(
-        self,
-        connection: Connection,
-        fan_out: FanOut,
-        catch_up: CatchUp,
-        nursery: trio.Nursery,
-        partials: Partials,
-        told: Sparingly,
-    ) -> None:
-        node = fan_out.node
-        machine = Broadcaster(
+    def _machine(self, node: voeflow.Node) -> Broadcaster:
+        return Broadcaster(
             clock=utcnow,
             limit=_MESSAGE_SIZE + 4 * self.max_filters * self.max_filter_length,
             ivoid=node.ivoid,
@@ -206,68 +207,53 @@ class VTPBroadcast:
             alive_patience=self.alive_patience,
             max_unacknowledged=self.max_unacknowledged,
         )
-        subscription = Subscription(connection, machine, self.max_unsent, nursery)
-        _tell(told, "subscriber connected", node, connection)
+
+    async def _attend(
+        self,
+        subscription: Subscription,
+        fan_out: FanOut,
+        catch_up: CatchUp,
+        pulse: Pulse,
+        nursery: trio.Nursery,
+    ) -> None:
         fan_out.subscriptions[subscription] = None
         try:
-            subscription.hand(machine.outbox())
+            subscription.open()
+            pulse.add(subscription)
             subscription.past = past = catch_up.past()
             nursery.start_soon(catch_up.greet if self.resume else catch_up.give, subscription, past)
-            while not machine.over:
-                data = None
-                try:
-                    with trio.move_on_at(machine.deadline):
-                        data = await connection.receive(_MESSAGE_SIZE)
-                except (OSError, trio.ClosedResourceError) as error:
-                    subscription.drop(f"is gone: {error}")
-                    break
-                if data is None:
-                    machine.tick(trio.current_time())
-                else:
-                    everything = machine.receive(data, trio.current_time())
-                    partials.note(connection, machine.held)
-                    for found in everything:
-                        if isinstance(found, ResumeAsked):
-                            if self.resume and not subscription.asked:
-                                subscription.asked = True
-                                nursery.start_soon(catch_up.resume, subscription, found.resume)
-                        else:
-                            await self._see(found, subscription, node.name, fan_out)
-                    if machine.heard:
-                        subscription.answered.set()
-                    subscription.changed.unpark_all()
-                subscription.hand(machine.outbox())
+            while everything := await subscription.see():
+                for found in everything:
+                    if isinstance(found, ResumeAsked):
+                        if self.resume and not subscription.asked:
+                            subscription.asked = True
+                            nursery.start_soon(catch_up.resume, subscription, found.resume)
+                    else:
+                        await _see(found, subscription, fan_out)
+                subscription.go_on()
         except trio.Cancelled:
-            if connection.unsent:
-                with trio.move_on_after(_FAREWELL, shield=True):
-                    await connection.finish(_FAREWELL)
+            await subscription.say_farewell(_FAREWELL)
             raise
         finally:
             del fan_out.subscriptions[subscription]
-            connection.close()
-            subscription.changed.unpark_all()
-        _tell(
-            told,
-            "subscriber dropped" if machine.fault else "subscriber left",
-            node,
-            connection,
-            machine.fault,
-        )
+            pulse.remove(subscription)
+            subscription.connection.close()
 
-    async def _see(self, found: Found, subscription: Subscription, name: str, fan_out: FanOut) -> None:
-        about = {"transport": name, "peer": subscription.connection.peer}
-        match found:
-            case FiltersBrought(expressions):
-                await fan_out.asking.set_filters(subscription, expressions)
-            case Receipt(accepted=False):
-                log.info(
-                    "event refused by a subscriber",
-                    **about,
-                    ivorn=voeflow.printable(found.origin or ""),
-                    reason=voeflow.printable(found.reason or "none given"),
-                )
-            case Unreadable():
-                log.debug("unreadable message", **about, reason=voeflow.printable(found.reason))
+
+async def _see(found: Found, subscription: Subscription, fan_out: FanOut) -> None:
+    about = {"transport": fan_out.node.name, "peer": subscription.connection.peer}
+    match found:
+        case FiltersBrought(expressions):
+            await fan_out.asking.set_filters(subscription, expressions)
+        case Receipt(accepted=False):
+            log.info(
+                "event refused by a subscriber",
+                **about,
+                ivorn=voeflow.printable(found.origin or ""),
+                reason=voeflow.printable(found.reason or "none given"),
+            )
+        case Unreadable():
+            log.debug("unreadable message", **about, reason=voeflow.printable(found.reason))
 
 
 def _tell(told: Sparingly, what: str, node: voeflow.Node, connection: Connection, fault: str = "") -> None:
