@@ -78,31 +78,30 @@ def load_all(bookmarks: Mapping[str, str]) -> dict[str, Heard]:
     return {source: Heard.load(text) for source, text in bookmarks.items()}
 
 
-def _nothing() -> None:
-    """Wake nobody."""
-
-
 @attrs.define(eq=False)
 class Ear:
     """What one transport hears while the node runs.
 
     Attributes:
         source: the transport's name.
+        wake: called when something is heard while an alarm is on.
+        plugin: the name of its plugin.
         silent_after: how long it may hear nothing before an alarm, in seconds; None for as long as it likes.
-        listening: whether it is a source of the pipeline at work: else its silence is nobody's matter.
+        listening: whether it is a source of the pipeline at work: else its silence is nobody's matter, and
+            begins anew when it is one again.
         alarm: what was raised over its silence.
         unsent: the packet that is to tell of the alarm or its end and is not yet in the store, or empty.
         broken: how long it had heard nothing when that ended, in seconds, while an alarm is on; else None.
-        wake: called when something is heard while an alarm is on.
     """
 
     source: str
+    wake: Callable[[], None]
+    plugin: str = attrs.field(default="", init=False)
     silent_after: float | None = attrs.field(default=None, init=False)
-    listening: bool = attrs.field(default=False, init=False)
+    listening: bool = attrs.field(default=True, init=False)
     alarm: Alarm | None = attrs.field(default=None, init=False)
     unsent: str = attrs.field(default="", init=False)
     broken: float | None = attrs.field(default=None, init=False)
-    wake: Callable[[], None] = attrs.field(default=_nothing)
     _last: float | None = attrs.field(default=None, init=False)
     _event: float | None = attrs.field(default=None, init=False)
     _sign: float | None = attrs.field(default=None, init=False)
@@ -133,11 +132,15 @@ class Ear:
         self.alarm, self.unsent = heard.alarm, heard.unsent
         self._heard_at = trio.current_time() - heard.silent
 
-    def listen(self, *, listening: bool) -> None:
-        """Say whether it is a source of the pipeline at work; one that is again begins anew."""
-        if listening and not self.listening:
+    def watch(self, plugin: str, silent_after: float | None) -> None:
+        """Listen for a source of the pipeline at work."""
+        if not self.listening:
             self._heard_at = trio.current_time()
-        self.listening = listening
+        self.listening, self.plugin, self.silent_after = True, plugin, silent_after
+
+    def leave(self) -> None:
+        """Listen no more: it is no source of the pipeline at work."""
+        self.listening, self.silent_after = False, None
 
     def note_sign(self, peer: str) -> None:
         """Note a sign of life."""

@@ -3,6 +3,7 @@
 ```
 node ─┬─ intake          one task; its worker thread parses and stores
       ├─ bookkeeping     what sinks have done, to the store; pruning
+      ├─ alarms          over sources that hear nothing
       ├─ sinks ──── one task a handler, a nursery for its concurrency
       └─ transports ─ one task each, supervised; a nursery inside for its connections
 ```
@@ -88,6 +89,7 @@ class RunningNode:
                 with _needing_the_store():
                     await works.start()
                 works.opened.set()
+                nursery.start_soon(works.alarms.run, name="alarms")
                 self._tell_ready()
                 task_status.started()
                 await self._stopping.wait()

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
-import attrs
 import structlog
 import trio
 
+from voeflow._alarms import Alarms
 from voeflow._answers import Envelope, Filters
 from voeflow._bookkeeping import Replays, save_progress
 from voeflow._bookmarks import Bookmarks
+from voeflow._changes import is_sink, keep_unchanged, policy_of, tables_of
 from voeflow._errors import StartError, StoreError
-from voeflow._hearing import Ear
 from voeflow._intake import Intake
 from voeflow._notices import Notices
 from voeflow._observers import Observers
 from voeflow._parts import Part
-from voeflow._policy import Policy
+from voeflow._routing import OWN_SOURCE
 from voeflow._sink import Sink
 from voeflow._store import Store
 from voeflow._supervisor import run_transport
-from voeflow._tables import FilterTable, HandlerTable, Pipeline, TransportTable
+from voeflow._tables import HandlerTable, Pipeline, TransportTable
 from voeflow._transport_node import NodeOfTransport
 from voeflow._workers import run_handler, start_handlers
 
 log = structlog.get_logger()
-
-#: How often a delivery that a transport failed is tried again, and the first wait, in seconds.
-TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT = 5, 5.0
 
 
 class Works:
@@ -48,6 +44,7 @@ class Works:
         notices: what they submit notices to.
         filters: what sinks ask.
         sinks: by name.
+        alarms: over sources that hear nothing.
         opened: set when everything has started, and events are taken.
     """
 
@@ -60,12 +57,14 @@ class Works:
         self.opened = trio.Event()
         self._store = store
         self._bookmarks = Bookmarks(store)
+        self.alarms = Alarms(
+            self._bookmarks, partial(self.intake.submit, source=OWN_SOURCE, validate="schema")
+        )
         self._replays = Replays(store)
         self._observers = observers
         self._nursery = nursery
         self._saving = trio.Lock()
         self._parts: dict[str, Part] = {}
-        self._ears: dict[str, Ear] = {}
         self._latest = store.last_seq()
 
     async def start(self) -> None:
@@ -75,10 +74,12 @@ class Works:
             StartError: one cannot be started.
         """
         await start_handlers(self.pipeline.handlers.values())
-        tables = _tables(self.pipeline).values()
+        tables = tables_of(self.pipeline).values()
         await self._open_sinks(tables)
+        await self.alarms.recall()
         for table in tables:
             await self._start(table, self.pipeline)
+        self.alarms.watch(self.pipeline)
 
     async def save(self) -> bool:
         """Write what sinks have done and how far sources have come to the store; see what to do again.
@@ -94,6 +95,7 @@ class Works:
 
     async def stop_sources(self) -> None:
         """End the transports that only bring events in."""
+        self.alarms.rest()
         for part in list(self._parts.values()):
             if isinstance(part.table, TransportTable) and not part.table.is_sink:
                 await part.end()
@@ -126,7 +128,7 @@ class Works:
         if pipeline.node.store != old.node.store:
             raise StartError("store", "another store takes a restart of the node")
         pipeline = keep_unchanged(old, pipeline)
-        before, after = _tables(old), _tables(pipeline)
+        before, after = tables_of(old), tables_of(pipeline)
         added = [table for name, table in after.items() if name not in before]
         changed = [name for name, table in after.items() if name in before and self._differs(pipeline, table)]
         anew = (*added, *(after[name] for name in changed))
@@ -134,6 +136,7 @@ class Works:
         await self._open_sinks([*before.values(), *added])
         await self._start_all_or_none(pipeline, added)
         self.pipeline = pipeline
+        self.alarms.watch(pipeline)
         self.intake.max_event = pipeline.node.max_event
         self.notices.timeout = pipeline.node.filter_timeout
         # Until its part has ended, a sink may ask what the old pipeline has it ask.
@@ -171,7 +174,7 @@ class Works:
         except StartError:
             for name in started:
                 await self._parts.pop(name).end()
-            await self._close_sinks(_tables(self.pipeline))
+            await self._close_sinks(tables_of(self.pipeline))
             raise
 
     async def _replace(self, old: HandlerTable | TransportTable, new: HandlerTable | TransportTable) -> None:
@@ -208,7 +211,7 @@ class Works:
 
     async def _start(self, table: HandlerTable | TransportTable, pipeline: Pipeline) -> None:
         part = Part(table)
-        sink = self.sinks[table.name] if _is_sink(table) else None
+        sink = self.sinks[table.name] if is_sink(table) else None
         if sink is not None:
             sink.policy = policy_of(table)
         if isinstance(table, HandlerTable):
@@ -228,7 +231,7 @@ class Works:
                 sink,
                 self._store,
                 self._bookmarks,
-                self._ears.setdefault(table.name, Ear(table.name)),
+                self.alarms.ear(table.name),
                 lambda: self.delivered_up_to,
             )
             await part.start(
@@ -238,7 +241,7 @@ class Works:
 
     async def _open_sinks(self, tables: Iterable[HandlerTable | TransportTable]) -> None:
         """Let the store know which sinks there are, and make those that are new."""
-        wanted = {table.name: table for table in tables if _is_sink(table)}
+        wanted = {table.name: table for table in tables if is_sink(table)}
         states = await trio.to_thread.run_sync(self._store.open_sinks, list(wanted))
         for name in wanted.keys() - self.sinks.keys():
             # What comes in between is past the state that the store gave: the sink reads it from there.
@@ -254,7 +257,7 @@ class Works:
 
     async def _close_sinks(self, tables: Mapping[str, HandlerTable | TransportTable]) -> None:
         """Let go of the sinks that are none of `tables`; the store keeps their places."""
-        gone = [name for name in self.sinks if name not in tables or not _is_sink(tables[name])]
+        gone = [name for name in self.sinks if name not in tables or not is_sink(tables[name])]
         if not gone:
             return
         async with self._saving:  # or a save under way could tell of a sink that the store no longer knows
@@ -268,44 +271,3 @@ class Works:
         self._latest = envelopes[-1].seq
         for sink in self.sinks.values():
             sink.offer(envelopes)
-
-
-def policy_of(table: HandlerTable | TransportTable) -> Policy:
-    """Give what a table says of the events it wants and of its failures."""
-    if isinstance(table, HandlerTable):
-        return Policy(table.when, table.sources, table.retries, table.retry_wait, table.give_up_after)
-    return Policy(table.when, table.sources, TRANSPORT_RETRIES, TRANSPORT_RETRY_WAIT)
-
-
-def _tables(pipeline: Pipeline) -> dict[str, HandlerTable | TransportTable]:
-    """Give every table that has a part, in the order in which they are started."""
-    sinks = [table for table in pipeline.transports.values() if table.is_sink]
-    sources = [table for table in pipeline.transports.values() if not table.is_sink]
-    tables: list[HandlerTable | TransportTable] = [*sinks, *pipeline.handlers.values(), *sources]
-    return {table.name: table for table in tables}
-
-
-def keep_unchanged(old: Pipeline, new: Pipeline) -> Pipeline:
-    """Give `new` with the tables of `old` wherever they say the same, so that these go on as they are."""
-    return attrs.evolve(
-        new,
-        transports=_kept(old.transports, new.transports),
-        filters=_kept(old.filters, new.filters),
-        handlers=_kept(old.handlers, new.handlers),
-    )
-
-
-_Table = TypeVar("_Table", TransportTable, FilterTable, HandlerTable)
-
-
-def _kept(old: Mapping[str, _Table], new: Mapping[str, _Table]) -> Mapping[str, _Table]:
-    tables = {}
-    for name, table in new.items():
-        before = old.get(name)
-        same = before is not None and (before.plugin, before.keys) == (table.plugin, table.keys)
-        tables[name] = before if before is not None and same else table
-    return tables
-
-
-def _is_sink(table: HandlerTable | TransportTable) -> bool:
-    return isinstance(table, HandlerTable) or table.is_sink

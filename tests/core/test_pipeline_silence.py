@@ -77,7 +77,7 @@ def test_what_cannot_be_is_told_with_what_to_do(tmp_path: Path, toml: str, mista
 def test_a_sink_may_ask_for_the_nodes_own_events_alone(tmp_path: Path) -> None:
     pipeline, _ = read(tmp_path, UPSTREAM + NOTES + 'sources = ["node"]')
 
-    assert pipeline.handlers["notes"].sources == {"node"}
+    assert pipeline.handlers["notes"].sources == frozenset({"node"})
 
 
 def test_a_look_tells_the_sources_whatever_is_wrong_with_them(tmp_path: Path) -> None:
