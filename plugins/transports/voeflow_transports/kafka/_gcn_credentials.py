@@ -11,7 +11,7 @@ import voeflow
 from ._credentials import CredentialError
 
 #: Where to get credentials.
-WHERE = "get one at https://gcn.nasa.gov/quickstart"
+WHERE = "get an id and a secret at https://gcn.nasa.gov/quickstart"
 
 #: The variables of the environment that hold an id and a secret, in the order in which they count. The first
 #: two are voeflow's; the others are what gcn-kafka 0.3 reads with `config_from_env`, whose names are those of

@@ -160,9 +160,16 @@ def _topics_of(notice: str) -> list[str]:
     )
 
 
-def remedy(topic: str) -> str:
-    """Say what to do about a topic that GCN does not have, with the nearest that it may have meant."""
-    kind = topic.removeprefix(_CLASSIC)
-    near = difflib.get_close_matches(kind, _TYPES, 1, 0.8) if kind != topic and kind not in _TYPES else []
-    hint = f"; the nearest type of notice is {near[0]}" if near else ""
-    return f"check its name against https://gcn.nasa.gov/notices, where new topics are told too{hint}"
+def remedy(topics: Iterable[str]) -> str:
+    """Say what to do about a topic that GCN does not have.
+
+    Args:
+        topics: those that are asked for; for one that seems misspelt the nearest type of notice is named.
+    """
+    hints = [
+        f"for {kind} write {near[0]}"
+        for topic in topics
+        if topic.startswith(_CLASSIC) and (kind := topic.removeprefix(_CLASSIC)) not in _TYPES
+        if (near := difflib.get_close_matches(kind, _TYPES, 1, 0.8))
+    ]
+    return "; ".join(["see https://gcn.nasa.gov/notices for the topics that there are", *hints[:3]])

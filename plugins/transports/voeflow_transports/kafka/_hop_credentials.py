@@ -15,7 +15,7 @@ import voeflow
 from ._credentials import CredentialError
 
 #: Where to get credentials.
-WHERE = "get one at https://my.hop.scimma.org, and keep it with `hop auth add`"
+WHERE = "get a user and a password at https://my.hop.scimma.org, and keep them with `hop auth add`"
 
 #: Permissions that nobody but the file's owner may have (hop-client 0.13 refuses these too).
 _OTHERS_MAY = 0o7077
