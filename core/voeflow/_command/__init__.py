@@ -14,6 +14,7 @@ OWN = {
     "check": "voeflow._command.check",
     "test": "voeflow._command.test",
     "events": "voeflow._command.events",
+    "sources": "voeflow._command.sources",
     "plugins": "voeflow._command.plugins",
     "init": "voeflow._command.init",
 }
