@@ -6,6 +6,9 @@ import click
 
 import voeflow
 from voeflow_transports.kafka.consume import KafkaConsume
+from voeflow_transports.kafka.gcn import Gcn
+from voeflow_transports.kafka.hopskotch import Hopskotch
+from voeflow_transports.kafka.produce import KafkaProduce
 from voeflow_transports.replay import Replay
 from voeflow_transports.vtp.broadcast import VTPBroadcast
 from voeflow_transports.vtp.listen_command import listen
@@ -18,7 +21,10 @@ from voeflow_transports.vtp.subscribe import VTPSubscribe
 def register_transports() -> dict[str, type]:
     """Offer the transports of this package."""
     return {
+        "gcn": Gcn,
+        "hopskotch": Hopskotch,
         "kafka-consume": KafkaConsume,
+        "kafka-produce": KafkaProduce,
         "replay": Replay,
         "vtp-broadcast": VTPBroadcast,
         "vtp-receive": VTPReceive,
