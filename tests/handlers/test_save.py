@@ -211,3 +211,36 @@ def test_a_file_swept_before_it_is_locked_is_made_anew(
 
     assert len(swept) == 1
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [voevent()]
+
+
+NOTICE = voeflow.Attachment("notice.json", "application/json", b'{"id": 1}')
+SKY = voeflow.Attachment("skymap.fits", "application/fits", bytes(range(256)))
+
+
+def test_attachments_are_saved_beside_the_packet_if_asked_for(tmp_path: Path) -> None:
+    event = voeflow.Event.parse(voevent(), attachments=(NOTICE, SKY))
+    Save(tmp_path / "alone").handle(event)
+    Save(tmp_path / "all", attachments=True, mode="600").handle(event)
+
+    stem = f"obspm.gepi_svom_trigger-1.{event.digest.hex()}"
+    assert files(tmp_path / "alone") == [Path(f"{stem}.xml")]
+    assert files(tmp_path / "all") == [Path(f"{stem}.{end}") for end in ("notice.json", "skymap.fits", "xml")]
+    assert (tmp_path / "all" / f"{stem}.notice.json").read_bytes() == NOTICE.content
+    assert (tmp_path / "all" / f"{stem}.skymap.fits").read_bytes() == SKY.content
+    assert stat.S_IMODE((tmp_path / "all" / f"{stem}.skymap.fits").stat().st_mode) == 0o600
+
+
+def test_a_packet_is_not_there_before_its_attachments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def fail_on_sky(path: Path, target: Path) -> Path:
+        if target.name.endswith(".fits"):
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_on_sky)
+    with pytest.raises(OSError, match="No space left"):
+        Save(tmp_path, attachments=True).handle(voeflow.Event.parse(voevent(), attachments=(NOTICE, SKY)))
+    assert [file.suffix for file in files(tmp_path)] == [".json"]

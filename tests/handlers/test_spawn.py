@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,39 @@ async def test_what_the_packet_lacks_is_unset_even_if_the_node_has_it(
     bare = voeflow.Event.parse(voevent(body="<What/>"))
     lines = await run(shell("env | grep ^VOEVENT_ | cut -d= -f1 | sort"), bare)
     assert lines == [f"VOEVENT_{name}" for name in ("ATTEMPT", "DELIVERY", "IVORN", "ROLE", "VERSION")]
+
+
+async def test_attachments_are_files_while_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # where TMPDIR said before is remembered there
+    event = voeflow.Event.parse(
+        voevent(),
+        attachments=(
+            voeflow.Attachment("notice.json", "application/json", b'{"id": 1}'),
+            voeflow.Attachment("skymap.fits", "application/fits", b"SIMPLE"),
+        ),
+    )
+    script = 'cd "$VOEVENT_ATTACHMENTS" && stat -c %a . && ls && cat notice.json'
+    assert await run(shell(script), event) == ["700", "notice.json", "skymap.fits", '{"id": 1}']
+    with pytest.raises(CommandFailed):
+        await shell("exit 3").handle(event, delivery(event))
+    assert os.listdir(tmp_path) == []
+
+
+async def test_attachments_that_cannot_be_written_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path, __: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "write_bytes", full)
+    attached = voeflow.Event.parse(voevent(), attachments=(voeflow.Attachment("a", "text/plain", b""),))
+    with pytest.raises(OSError, match="No space left"):
+        await shell("true").handle(attached, delivery(attached))
+    assert os.listdir(tmp_path) == []
 
 
 def test_hostile_facts_are_one_printable_line_of_bounded_length() -> None:

@@ -31,7 +31,22 @@ def file_name(ivorn: str, digest: bytes) -> str:
     Returns:
         A name of ASCII letters, digits, `.`, `-` and `_`, that begins with a letter or a digit.
     """
-    return f"{_readable(ivorn) or 'event'}.{digest.hex()}.xml"
+    return f"{_stem(ivorn, digest)}.xml"
+
+
+def attachment_name(ivorn: str, digest: bytes, name: str) -> str:
+    """Name the file of what is kept beside one event; it sorts next to the event's own, and ends in `name`.
+
+    Args:
+        ivorn: the event's IVORN, trusted in nothing.
+        digest: SHA-256 of the event's element, 32 bytes.
+        name: `voeflow.Attachment.name`, which is a safe name of a file, of at most 100 characters.
+    """
+    return f"{_stem(ivorn, digest)}.{name}"
+
+
+def _stem(ivorn: str, digest: bytes) -> str:
+    return f"{_readable(ivorn) or 'event'}.{digest.hex()}"
 
 
 def folder_name(author: str | None) -> str:

@@ -16,7 +16,7 @@ import attrs
 
 import voeflow
 
-from ._names import file_name, folder_name
+from ._names import attachment_name, file_name, folder_name
 
 #: Folders made here can be entered by the owner, and read by the group.
 FOLDER_MODE = 0o750
@@ -49,6 +49,9 @@ class Save:
 
         obspm.gepi_svom_trigger-1.2f0c...e1.xml
 
+    With `attachments = true`, what is kept beside an event that was made of a notice is saved too, before the
+    packet, under the same name but for its end: `.notice.json`, `.skymap.fits`.
+
     An event that is handed over a second time, after a crash or by `voeflow events replay`, writes the same
     file again. Folders are made as needed (mode 0750); nothing is ever deleted but temporary files that an
     interrupted node left behind.
@@ -75,6 +78,13 @@ class Save:
         validator=_permissions,
         metadata={"help": 'the files\' permissions in octal, whatever the umask: "600", "640", "644"'},
     )
+    attachments: bool = attrs.field(
+        default=False,
+        metadata={
+            "help": "save beside the packet what is kept with an event that was made of a notice: the notice"
+            " itself, a sky map"
+        },
+    )
     _swept: set[Path] = attrs.field(init=False, factory=set, repr=False, eq=False)
     _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False, eq=False)
 
@@ -96,14 +106,20 @@ class Save:
             ) from error
 
     def handle(self, event: voeflow.Event) -> None:
-        """Write the event's bytes to its file, which is on disk when this returns.
+        """Write the event's bytes to its file, which is on disk when this returns; attachments to theirs.
 
         Raises:
             OSError: it cannot be written now; nothing is left behind under the file's own name.
         """
         folder = self.directory / self._folder(event)
         self._prepare(folder)
-        _write_whole(folder / file_name(event.ivorn, event.digest), event.raw, int(self.mode, 8))
+        mode = int(self.mode, 8)
+        if self.attachments:  # first, so that they are there for a program that waits for the packet
+            for each in event.attachments:
+                _write_whole(
+                    folder / attachment_name(event.ivorn, event.digest, each.name), each.content, mode
+                )
+        _write_whole(folder / file_name(event.ivorn, event.digest), event.raw, mode)
 
     def _folder(self, event: voeflow.Event) -> str:
         if self.by == "date":

@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,9 +72,12 @@ class Spawn:
         VOEVENT_SOURCE        the transport it came in through
         VOEVENT_DELIVERY      the same at every repeat of this event to this handler
         VOEVENT_ATTEMPT       1, 2, ...
+        VOEVENT_ATTACHMENTS   of an event that was made of a notice: a directory with the notice,
+                              notice.json, and whatever else is kept beside it, a sky map say
 
     What the packet does not say is unset. The values are an author's words: one line each, but not otherwise
-    to be trusted; quote them ("$VOEVENT_IVORN").
+    to be trusted; quote them ("$VOEVENT_IVORN"). The directory is a temporary one (mode 0700, where TMPDIR
+    says), and goes when the command has ended: copy what is to stay.
 
     Exit status 0 is success. Anything else, an end by a signal, or no end within `timeout` is a failure, and
     is tried again. At the time limit, and when the node stops, the whole process group is ended: SIGTERM,
@@ -144,7 +149,19 @@ class Spawn:
         Raises:
             CommandFailed: it could not be run, did not end in time, or ended badly.
         """
+        if not event.attachments:
+            await self._run(event, delivery, {})
+            return
+        folder = await trio.to_thread.run_sync(_lay_out, event.attachments)
+        try:
+            await self._run(event, delivery, {"VOEVENT_ATTACHMENTS": str(folder)})
+        finally:
+            with trio.CancelScope(shield=True):  # a few small files
+                await trio.to_thread.run_sync(partial(shutil.rmtree, folder, ignore_errors=True))
+
+    async def _run(self, event: voeflow.Event, delivery: voeflow.Delivery, variables: dict[str, str]) -> None:
         told = log.bind(ivorn=voeflow.printable(event.ivorn), delivery=delivery.id)
+        environment = child_environment(os.environ, self.environment, event, delivery) | variables
         try:
             process = await trio.lowlevel.open_process(
                 self.command,
@@ -152,7 +169,7 @@ class Spawn:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=self.directory,
-                env=child_environment(os.environ, self.environment, event, delivery),
+                env=environment,
                 start_new_session=True,
             )
         except OSError as error:
@@ -200,6 +217,22 @@ def child_environment(
     """Put together a command's environment; no VOEVENT_ variable is inherited from the node's own."""
     own = {name: value for name, value in inherited.items() if not name.startswith("VOEVENT_")}
     return own | dict(extra) | event_variables(event, delivery)
+
+
+def _lay_out(attachments: Sequence[voeflow.Attachment]) -> Path:
+    """Write attachments into a new temporary directory that only this user can enter.
+
+    Raises:
+        OSError: they cannot be written; nothing is left behind.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="voeflow-"))
+    try:
+        for each in attachments:
+            (folder / each.name).write_bytes(each.content)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
 
 
 def _moment(moment: datetime | None) -> str | None:
