@@ -17,17 +17,18 @@ import attrs
 import click
 
 from voeflow._command import main
-from voeflow._keys import HandlerKeys, SinkKeys, own_defaults
+from voeflow._keys import HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._options import OptionDoc, describe_options
 from voeflow._plugin import Kind, Plugin
 from voeflow._plugins import load_plugins
 from voeflow._tables import NodeSettings
+from voeflow_mappings._unified_words import FIELDS
 
 #: The distribution whose plugins are the built-in ones; others may be installed where the pages are built.
 OURS = "voeflow"
 
 #: The packages that it holds; a command is ours if its code is in one of them.
-OUR_PACKAGES = {"voeflow", "voeflow_transports", "voeflow_filters", "voeflow_handlers"}
+OUR_PACKAGES = {"voeflow", "voeflow_transports", "voeflow_filters", "voeflow_handlers", "voeflow_mappings"}
 
 #: `Param`s, which reStructuredText takes only with an escaped blank after the code.
 _CODE_IN_A_WORD = re.compile(r"`([^`]+)`(?=[A-Za-z])")
@@ -73,7 +74,7 @@ def _package(command: click.Command) -> str:
 
 
 def _keys(which: str) -> str:
-    cls = {"node": NodeSettings, "sink": SinkKeys, "handler": HandlerKeys}[which]
+    cls = {"node": NodeSettings, "sink": SinkKeys, "source": SourceKeys, "handler": HandlerKeys}[which]
     options = describe_options(cls)
     if cls is HandlerKeys:
         common = {option.name for option in describe_options(SinkKeys)}
@@ -95,8 +96,10 @@ def _plugin(plugin: Plugin) -> str:
             "The [keys of every handler](pipeline.md#keys-of-every-handler) apply"
             + (f", with {' and '.join(changed)} if left out." if changed else ".")
         )
-    elif plugin.is_sink:
+    if plugin.kind == "transport" and plugin.is_sink:
         told.append("The [keys of every sink](pipeline.md#keys-of-every-sink) apply.")
+    if plugin.is_source:
+        told.append("The [keys of every source](pipeline.md#keys-of-every-source) apply.")
     return "\n\n".join(told) + "\n"
 
 
@@ -126,7 +129,19 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "keys": _keys,
     "plugins": _plugins,
     "commands": _command_reference,
+    "fields": lambda _: _fields(),
 }
+
+
+def _fields() -> str:
+    """What is known of the fields of GCN's unified schema, as a table."""
+    rows = [
+        f"| `{name}` | {f'that in `{about.unit_in}`' if about.unit_in else ''}"
+        f"{', else ' if about.unit_in and about.unit else ''}{about.unit} "
+        f"| {f'`{about.ucd}`' if about.ucd else ''} | {_cell(about.description)} |"
+        for name, about in sorted(FIELDS.items())
+    ]
+    return "\n".join(["| field | unit | UCD | what it is |", "| --- | --- | --- | --- |", *rows])
 
 
 def _table(options: Sequence[OptionDoc]) -> str:

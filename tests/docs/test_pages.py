@@ -112,6 +112,7 @@ def test_a_plugin_on_a_page_is_taken(block: Block, monkeypatch: pytest.MonkeyPat
     with_it, without = load_plugins([module]), load_plugins()
     assert with_it.failed == without.failed
     offered = [len(with_it.of_kind(kind)) - len(without.of_kind(kind)) for kind in METHODS]
+    offered.append(len(with_it.mappings) - len(without.mappings))
     assert sum(offered) == 1 or "event_accepted" in with_it.observers
 
 
@@ -166,6 +167,19 @@ def test_every_key_of_the_node_and_of_sinks_is_told() -> None:
         for option in describe_options(cls):
             assert option.help
             assert f"| `{option.name}` |" in page
+
+
+def test_every_word_of_the_mappings_is_told() -> None:
+    from voeflow_mappings import _lvk_words as words
+    from voeflow_mappings._unified_words import FIELDS
+
+    page = rendered("reference/notices.md")
+    external = [name for name, _ in words.EXTERNAL.values()]
+    for name in (*words.PARAMS, *external, *words.CLASSIFICATION, *FIELDS):
+        assert f"`{name}`" in page
+    for kind in words.KINDS.values():
+        assert f"`{kind.name}`" in page
+        assert f" {kind.packet_type}" in page
 
 
 def test_every_command_is_told_with_every_option() -> None:
