@@ -73,9 +73,8 @@ def whole(text: str) -> str:
     sinks = [*document.get("handlers", {}).values(), *document.get("transports", {}).values()]
     known = set(document.get("filters", {})) | {"and", "or", "not"}
     named = {word for sink in sinks for word in _WORD.findall(sink.get("when", ""))}
-    sources = {name for sink in sinks for name in sink.get("sources", [])} - set(
-        document.get("transports", {})
-    )
+    sources = {name for sink in sinks for name in sink.get("sources", [])}
+    sources -= {"node", *document.get("transports", {})}
     parts = [] if "ivoid" in document else ['ivoid = "ivo://org.example/voeflow"']
     parts.append(text)
     parts += [f'[filters.{name}]\nplugin = "role"\nroles = ["test"]' for name in sorted(named - known)]
