@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Contact:
-    """Who is behind a packet (`Who/Author`; VOEvent 2.0, section 3.2.3). What is empty is left out.
+    """Who is behind a packet (`Who/Author`; VOEvent 2.0, section 3.2). What is empty is left out.
 
     Attributes:
         title: the organisation's name.
@@ -47,7 +47,7 @@ class Reference:
 
 @attrs.frozen
 class Inference:
-    """What the author takes the event to be (`Why/Inference`; VOEvent 2.0, section 3.6.4).
+    """What the author takes the event to be (`Why/Inference`; VOEvent 2.0, section 3.6).
 
     Attributes:
         probability: how probable that is, from 0 to 1, or None.

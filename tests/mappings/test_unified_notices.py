@@ -192,6 +192,7 @@ def test_a_later_record_without_a_type_is_an_update() -> None:
 def test_another_burst_of_a_known_source_and_another_event_cite_nothing() -> None:
     mapper = Mapper()
     mapper.event("chime-detection")
+    mapper.event(changed("chime-detection", id=...))
     assert mapper.event(changed("chime-detection", alert_type="subsequent", snr=9)).citations == ()
     assert mapper.event(changed("chime-retraction", id="43000077")).citations == ()
     assert mapper.event(changed("chime-retraction", id=...)).citations == ()
