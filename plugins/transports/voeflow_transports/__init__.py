@@ -8,6 +8,7 @@ import voeflow
 from voeflow_transports.kafka.consume import KafkaConsume
 from voeflow_transports.kafka.gcn import Gcn
 from voeflow_transports.kafka.hopskotch import Hopskotch
+from voeflow_transports.kafka.hopskotch_publish import HopskotchPublish
 from voeflow_transports.kafka.produce import KafkaProduce
 from voeflow_transports.replay import Replay
 from voeflow_transports.vtp.broadcast import VTPBroadcast
@@ -23,6 +24,7 @@ def register_transports() -> dict[str, type]:
     return {
         "gcn": Gcn,
         "hopskotch": Hopskotch,
+        "hopskotch-publish": HopskotchPublish,
         "kafka-consume": KafkaConsume,
         "kafka-produce": KafkaProduce,
         "replay": Replay,

@@ -41,12 +41,14 @@ class Delivering:
         topic: where to.
         config: librdkafka's configuration.
         telling: what tells of trouble.
+        headers_of: gives the headers of the message for an event; `headers` if left out.
         trouble: why this producer is of no more use, or empty.
     """
 
     topic: str
     config: Mapping[str, Any] = attrs.field(repr=False)
     telling: Telling
+    headers_of: Callable[[voeflow.Event], list[tuple[str, bytes]]] | None = None
     trouble: str = ""
     _open: dict[int, voeflow.Delivery] = attrs.field(factory=dict, init=False)
     _reports: deque[tuple[int, Any]] = attrs.field(factory=deque, init=False)
@@ -95,7 +97,7 @@ class Delivering:
                     self.topic,
                     event.raw,
                     key=event.ivorn.encode(),
-                    headers=headers(event),
+                    headers=(self.headers_of or headers)(event),
                     on_delivery=self._reporter(number),
                 )
             except BufferError:

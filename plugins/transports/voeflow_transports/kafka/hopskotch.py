@@ -29,7 +29,7 @@ from .consume import check_servers
 SERVERS = ("kafka.scimma.org:9092",)
 
 #: Enough for librdkafka to see whether other settings are right; nobody logs in with it.
-_ANYBODY = {
+ANYBODY = {
     "security.protocol": "SASL_SSL",
     "sasl.mechanisms": "SCRAM-SHA-512",
     "sasl.username": "anybody",
@@ -127,7 +127,7 @@ class Hopskotch:
 
     @settings.validator
     def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
-        check_settings({**_ANYBODY, **settings}, CONSUMER_REFUSES)
+        check_settings({**ANYBODY, **settings}, CONSUMER_REFUSES)
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
         """Consume until cancelled; without a credential, look for one until there is one.

@@ -61,10 +61,7 @@ class KafkaProduce:
 
     @topic.validator
     def _check_topic(self, _: Any, topic: str) -> None:
-        if not _NAME.fullmatch(topic) or topic in (".", ".."):
-            raise ValueError(
-                f"expected the name of a topic: letters, digits, `.`, `_` and `-`, got {topic!r}"
-            )
+        check_topic(topic)
 
     @settings.validator
     def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
@@ -81,6 +78,16 @@ class KafkaProduce:
             Telling(node.name, ", ".join(self.servers), remedies),
         )
         await produce(node, delivering, task_status=task_status)
+
+
+def check_topic(topic: str) -> None:
+    """See that it is what a topic may be called.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not _NAME.fullmatch(topic) or topic in (".", ".."):
+        raise ValueError(f"expected the name of a topic: letters, digits, `.`, `_` and `-`, got {topic!r}")
 
 
 async def produce(node: voeflow.Node, delivering: Delivering, *, task_status: trio.TaskStatus[None]) -> None:
