@@ -43,6 +43,7 @@ _HANDLER = """
 [handlers.python]
 plugin = "benchmark-started"
 pipe = "{pipe}"
+work = {work}
 """
 
 
@@ -59,11 +60,13 @@ class Setting:
         stored: how many events are in its store before it starts; voeflow alone has such a store.
         handler: what it does with an event besides sending it on: start a `program`, or call a handler in
             `python`; either writes a line into the pipe `STARTED` at once.
+        work: how much processor time the handler in Python takes before, in seconds.
     """
 
     name: str = ""
     stored: int = 0
     handler: Literal["program", "python"] | None = None
+    work: float = 0.0
 
 
 @attrs.frozen
@@ -109,15 +112,24 @@ class Kind:
 def voeflow(place: Place, setting: Setting) -> Command:
     """Make ready a node of voeflow: authors in, subscribers out."""
     pipeline = _PIPELINE.format(author_port=place.author_port, subscriber_port=place.subscriber_port)
-    variables = {}
     if setting.handler == "program":
         pipeline += _PROGRAM.format(program=_program(place))
     elif setting.handler == "python":
-        pipeline += _HANDLER.format(pipe=place.room / STARTED)
-        variables["PYTHONPATH"] = str(LENT / "handler")
+        pipeline += python_handler(place, setting.work)
     if setting.stored:
         make_store(place.room / "voeflow.db", setting.stored)
+    return node(place, pipeline)
+
+
+def python_handler(place: Place, work: float) -> str:
+    """Give the table of a handler in Python that says when it has started."""
+    return _HANDLER.format(pipe=place.room / STARTED, work=work)
+
+
+def node(place: Place, pipeline: str) -> Command:
+    """Make ready a node on a pipeline."""
     (place.room / "pipeline.toml").write_text(pipeline, encoding="utf-8")
+    variables = {"PYTHONPATH": str(LENT / "handler")} if "benchmark-started" in pipeline else {}
     return Command([sys.executable, "-m", "voeflow", "run", "pipeline.toml"], variables)
 
 

@@ -88,7 +88,7 @@ class Broker:
                 stderr=log,
                 start_new_session=True,
             )
-        for port in (self.author_port, self.subscriber_port):
+        for port in filter(None, (self.author_port, self.subscriber_port)):
             self._wait_for_port(port, begun + _PATIENCE)
         self.started_in = time.monotonic() - begun
 
@@ -140,8 +140,14 @@ class Broker:
 
 
 @contextmanager
-def running(kind: Kind, setting: Setting, directory: Path) -> Iterator[Broker]:
+def running(kind: Kind, setting: Setting, directory: Path, ports: int = 2) -> Iterator[Broker]:
     """Run a broker in a new directory below `directory`; it ends, with all that it started, with the block.
+
+    Args:
+        kind: what it is.
+        setting: what it is set up with.
+        directory: where its own directory is made.
+        ports: 2 if it listens for authors and subscribers, 1 if for authors alone, 0 if for nobody.
 
     Raises:
         BenchmarkError: it did not start, or ended before the block did.
@@ -151,7 +157,7 @@ def running(kind: Kind, setting: Setting, directory: Path) -> Iterator[Broker]:
         TemporaryDirectory(prefix=f"bench-{kind.name}-", dir=directory) as room,
         TemporaryDirectory(prefix=f"bench-{kind.name}-", dir=memory) as in_memory,
     ):
-        author_port, subscriber_port = free_ports(2)
+        author_port, subscriber_port = (*free_ports(ports), 0, 0)[:2]
         broker = Broker(kind, setting, Place(Path(room), Path(in_memory), author_port, subscriber_port))
         os.mkfifo(broker.started)
         held_open = os.open(broker.started, os.O_RDWR)  # so that no handler waits for somebody to read

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 #: Rubin's: alerts a night, the length of a night in seconds, the alerts of one visit and the time until the
-#: next in seconds (LSE-163, Data Products Definition Document).
+#: next in seconds (DMTN-102, LSST Alerts: Key Numbers).
 _NIGHT, _NIGHT_LASTS, _VISIT, _VISIT_LASTS = 10_000_000, 10 * 3600, 10_000, 39
 
 #: The length of a packet that was measured with, and what the store takes for it besides, in bytes.
