@@ -1,4 +1,4 @@
-"""Packets out of the store, into a directory, a tar archive or JSON lines.
+"""Packets, and what is kept beside them, out of the store: into a directory, a tar archive or JSON lines.
 
 Every exporter takes one event at a time and keeps none. What it writes is there as a whole under its name, or
 not at all.
@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from voeflow._packet_names import packet_name
+from voeflow._packet_names import attachment_name, packet_name
 from voeflow._store_records import StoredEvent
 
 #: Writes one event.
@@ -68,15 +68,16 @@ def exporter(
 
 @contextmanager
 def _directory(target: Path, *, force: bool) -> Iterator[Write]:
-    """Write each packet to a file of its own; one that is there with the same bytes is left alone."""
+    """Write each file of an event; one that is there with the same bytes is left alone."""
     target.mkdir(parents=True, exist_ok=True)
 
     def write(stored: StoredEvent) -> None:
-        path = target / packet_name(stored.ivorn, stored.digest)
-        if not force and path.exists() and path.read_bytes() == stored.raw:
-            return
-        with _whole_file(path, force=force, sync=False) as file:
-            file.write(stored.raw)
+        for name, content in _files(stored):
+            path = target / name
+            if not force and path.exists() and path.read_bytes() == content:
+                continue
+            with _whole_file(path, force=force, sync=False) as file:
+                file.write(content)
 
     yield write
     os.sync()  # once, where forcing each of a million small files to disk would take hours
@@ -86,11 +87,20 @@ def _directory(target: Path, *, force: bool) -> Iterator[Write]:
 def _json_lines(
     target: Path, *, force: bool, facts: Callable[[StoredEvent], dict[str, Any]]
 ) -> Iterator[Write]:
-    """Write one JSON object a line: an event's facts, and its packet in base64 as `raw`."""
+    """Write one JSON object a line: an event's facts, and its packet and attachments in base64 as `raw`."""
     with _whole_file(target, force=force, sync=True) as file:
 
         def write(stored: StoredEvent) -> None:
-            line = {**facts(stored), "raw": base64.b64encode(stored.raw).decode("ascii")}
+            attachments = [
+                {
+                    "name": each.name,
+                    "media_type": each.media_type,
+                    "bytes": len(each.content),
+                    "raw": _base64(each.content),
+                }
+                for each in stored.attachments
+            ]
+            line = {**facts(stored), "raw": _base64(stored.raw), "attachments": attachments}
             file.write(json.dumps(line, ensure_ascii=True).encode("ascii") + b"\n")
 
         yield write
@@ -98,7 +108,7 @@ def _json_lines(
 
 @contextmanager
 def _tar(target: Path, *, force: bool, packed: bool) -> Iterator[Write]:
-    """Write packets as the files of an archive, dated by their arrival.
+    """Write each file of an event as one of an archive, dated by their arrival.
 
     Not through `TarFile`, which remembers every member.
     """
@@ -110,19 +120,27 @@ def _tar(target: Path, *, force: bool, packed: bool) -> Iterator[Write]:
 
         def write(stored: StoredEvent) -> None:
             nonlocal size
-            member = tarfile.TarInfo(f"{_FOLDER}/{packet_name(stored.ivorn, stored.digest)}")
-            member.size, member.mtime, member.mode = len(stored.raw), int(stored.received), _MODE
-            for part in (
-                member.tobuf(tarfile.PAX_FORMAT),
-                stored.raw,
-                bytes(-len(stored.raw) % _BLOCK),
-            ):
-                size += out.write(part)
+            for name, content in _files(stored):
+                member = tarfile.TarInfo(f"{_FOLDER}/{name}")
+                member.size, member.mtime, member.mode = len(content), int(stored.received), _MODE
+                for part in (member.tobuf(tarfile.PAX_FORMAT), content, bytes(-len(content) % _BLOCK)):
+                    size += out.write(part)
 
         yield write
         out.write(bytes(2 * _BLOCK + -(size + 2 * _BLOCK) % _RECORD))
         if packed:
             out.close()
+
+
+def _files(stored: StoredEvent) -> Iterator[tuple[str, bytes]]:
+    """Give the names and contents of an event's files: the packet, and what is kept beside it."""
+    yield packet_name(stored.ivorn, stored.digest), stored.raw
+    for each in stored.attachments:
+        yield attachment_name(stored.ivorn, stored.digest, each.name), each.content
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 @contextmanager

@@ -80,6 +80,8 @@ def _check_nesting(text: str) -> None:
                 raise EventError(f"JSON of more than {MAX_CONTAINERS} arrays and objects")
         elif first in "]}":
             depth -= 1
+            if depth < 0:  # no JSON: the parser says where
+                return
 
 
 def _check_characters(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The names of files that packets are exported to."""
+"""The names of files that packets, and what is kept beside them, are exported to."""
 
 from __future__ import annotations
 
@@ -23,5 +23,20 @@ def packet_name(ivorn: str, digest: bytes) -> str:
         A name of ASCII letters, digits, `.`, `-` and `_` that begins with a letter or a digit: first what is
         readable of the IVORN, its end kept where it is long, then the digest.
     """
+    return f"{_stem(ivorn, digest)}.xml"
+
+
+def attachment_name(ivorn: str, digest: bytes, name: str) -> str:
+    """Name the file of what is kept beside a packet; it differs from the packet's own in how it ends.
+
+    Args:
+        ivorn: the packet's IVORN, trusted in nothing.
+        digest: SHA-256 of its element, 32 bytes.
+        name: of the attachment, a safe name of a file.
+    """
+    return f"{_stem(ivorn, digest)}.{name}"
+
+
+def _stem(ivorn: str, digest: bytes) -> str:
     readable = _OTHER.sub("_", ivorn.removeprefix("ivo://")[-10 * _READABLE :])[-_READABLE:].strip("._-")
-    return f"{readable or 'event'}.{digest.hex()}.xml"
+    return f"{readable or 'event'}.{digest.hex()}"

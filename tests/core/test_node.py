@@ -764,3 +764,29 @@ async def test_progress_whose_writing_was_cancelled_is_written_at_the_end(tmp_pa
     store = Store.open(tmp_path / "voeflow.db")
     assert store.open_sinks(["notes"])["notes"].cursor == 1
     store.close()
+
+
+async def test_a_source_can_see_how_far_every_sink_is_done_with_events(tmp_path: Path) -> None:
+    toml = '[transports.in]\nplugin = "hand"\n'
+    wire = '[transports.out]\nplugin = "wire"\nsettle = false\n'
+    async with running(tmp_path, toml + wire + '[handlers.notes]\nplugin = "notebook"\n') as (pipeline, _):
+        source = pipeline.transports["in"].instance.node
+        out = pipeline.transports["out"].instance
+        assert source.delivered_up_to == 0
+        for number in (1, 2):
+            await source.submit(voevent(f"ivo://a.bc/d#{number}"))
+        await pipeline.handlers["notes"].instance.wait(2)
+        first, second = await out.wait(2)
+        second.done()
+        assert source.delivered_up_to == 0
+        first.done()
+        with trio.fail_after(10):
+            while source.delivered_up_to < 2:  # noqa: ASYNC110 - the handler's own end is told to nobody
+                await trio.sleep(0.01)
+
+
+async def test_where_nothing_goes_out_what_is_stored_counts_as_delivered(tmp_path: Path) -> None:
+    async with running(tmp_path, '[transports.in]\nplugin = "hand"\n') as (pipeline, _):
+        source = pipeline.transports["in"].instance.node
+        submission = await source.submit(voevent())
+        assert source.delivered_up_to == submission.position == 1

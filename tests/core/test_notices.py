@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import Hand, Wire, running
 from support.samples import voevent
-from voeflow import Attachment, Mapped, Notice
+from voeflow import Attachment, Mapped, Notice, _mapping
+from voeflow._store import Store
 from voeflow._store_reader import StoreReader
 from voeflow._store_select import Selection, select_refused
 
@@ -321,3 +322,110 @@ async def test_a_transport_that_submits_what_is_none_is_told(
     async with running(tmp_path, NODE) as (pipeline, _):
         with pytest.raises(TypeError, match=rf"{method}\(\) of transports.in: expected "):
             await getattr(node_of(pipeline), method)(*arguments)
+
+
+async def test_a_notice_is_answered_only_when_it_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, full = Store.append, True
+
+    def append_if_room(store: Store, *rows: Any) -> Any:
+        if full:
+            raise voeflow.StoreError("store voeflow.db: database or disk is full")
+        return append(store, *rows)
+
+    monkeypatch.setattr(Store, "append", append_if_room)
+    async with running(tmp_path, NODE, [offering(gcn=Gcn())]) as (pipeline, _):
+        for _number in range(2):
+            with pytest.raises(voeflow.StoreError):
+                await node_of(pipeline).submit_notice(notice())
+        full = False
+        answer = await node_of(pipeline).submit_notice(notice())
+    assert answer.outcome == "accepted", "what was not stored is no duplicate"
+
+
+async def test_a_store_that_cannot_be_read_is_no_fault_of_the_mapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> list[str]:
+        raise voeflow.StoreError("cannot read store voeflow.db")
+
+    monkeypatch.setattr(Store, "earlier", unreadable)
+    async with running(tmp_path, NODE, [offering(gcn=Gcn())]) as (pipeline, _):
+        with pytest.raises(voeflow.StoreError, match="cannot read"):
+            await node_of(pipeline).submit_notice(notice())
+    assert refused(tmp_path) == []
+
+
+@pytest.mark.parametrize("prefix", ["", None, "ivo://\ud800"])
+async def test_a_mapping_that_asks_wrongly_what_came_earlier_is_told(tmp_path: Path, prefix: Any) -> None:
+    class Asks:
+        topics = ("*",)
+
+        def map(self, notice: Notice, earlier: Callable[[str], Sequence[str]]) -> None:
+            earlier(prefix)
+
+    async with running(tmp_path, NODE, [offering(asks=Asks())]) as (pipeline, _):
+        answer = await node_of(pipeline).submit_notice(notice(), mapping="asks")
+    assert re.match("the mapping asks raised (ValueError: earlier|UnicodeEncodeError)", answer.reason)
+
+
+async def test_what_is_too_much_to_keep_beside_an_event_is_a_fault_of_the_mapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mapping, "MAX_ATTACHED", 1000)
+    gcn = Gcn(made=gives(mapped(1, Attachment("sky.fits", "application/fits", bytes(990)))))
+    async with running(tmp_path, NODE, [offering(gcn=gcn)]) as (pipeline, _):
+        answer = await node_of(pipeline).submit_notice(notice(), mapping="gcn")
+    assert answer.reason == (
+        "the mapping gcn made attachments of 1001 bytes with the notice: at most 1000 are kept"
+    )
+
+
+@pytest.mark.parametrize(
+    ("media_type", "name"),
+    [
+        ("application/json", "notice.json"),
+        ("application/vnd.x+JSON; charset=utf-8", "notice.json"),
+        ("text/plain", "notice.txt"),
+        ("application/avro", "notice.bin"),
+    ],
+)
+async def test_a_notice_is_attached_under_a_name_that_says_what_it_is(
+    tmp_path: Path, media_type: str, name: str
+) -> None:
+    class Takes:
+        topics = ("*",)
+
+        def map(self, notice: Notice, earlier: object) -> Mapped:
+            return mapped(1)
+
+    async with running(tmp_path, NODE, [offering(takes=Takes())]) as (pipeline, _):
+        submission = await node_of(pipeline).submit_notice(
+            Notice(b"x", "t", media_type=media_type), mapping="takes"
+        )
+        wire = pipeline.transports["out"].instance
+        (delivery,) = await wire.wait(1)
+    assert submission.outcome == "accepted"
+    assert [each.name for each in delivery.event.attachments] == [name]
+
+
+async def test_attachments_reach_a_sink_that_was_behind_and_one_after_a_restart(tmp_path: Path) -> None:
+    gcn = Gcn(made=lambda notice, _: mapped(notice.json["id"], SKY))
+    lagging = NODE + "settle = false\n"
+    async with running(tmp_path, 'drain = "0 s"\n' + lagging, [offering(gcn=gcn)]) as (pipeline, _):
+        await node_of(pipeline).submit_notice(notice(1))
+    async with running(tmp_path, NODE, [offering(gcn=gcn)]) as (pipeline, _):
+        (delivery,) = await pipeline.transports["out"].instance.wait(1)
+        history = await pipeline.transports["out"].instance.node.history(0, 1)
+    for each in (delivery, *history.deliveries):
+        assert [attached.name for attached in each.event.attachments] == ["notice.json", "sky.fits"]
+
+
+async def test_the_node_counts_notices_as_it_counts_packets(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, NODE, [offering(gcn=Gcn())]) as (pipeline, _):
+            for each in (notice(1), notice(1), Notice(b"[]", "unknown")):
+                await node_of(pipeline).submit_notice(each)
+    (counts,) = (entry for entry in logs if entry["event"] == "taken since the start")
+    assert (counts["accepted"], counts["duplicate"], counts["refused"]) == (1, 1, 1)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from voeflow._event import Event
-from voeflow._store_records import StoredEvent
+from voeflow._store_records import Refusal, StoredEvent
 
 
 def show_time(seconds: float) -> str:
@@ -52,6 +52,24 @@ def whole(stored: StoredEvent, event: Event) -> dict[str, Any]:
             for group in event.groups
         ],
         "defects": [str(defect) for defect in event.defects],
+        "attachments": [
+            {"name": each.name, "media_type": each.media_type, "bytes": len(each.content)}
+            for each in event.attachments
+        ],
+    }
+
+
+def refusal(refused: Refusal) -> dict[str, Any]:
+    """Give what the store has of a packet or a notice that was refused, but its bytes."""
+    return {
+        "number": refused.number,
+        "received": show_time(refused.received),
+        "source": refused.source,
+        "peer": refused.peer,
+        "where": refused.where,
+        "bytes": len(refused.raw),
+        "ivorn": refused.ivorn,
+        "reason": refused.reason,
     }
 
 

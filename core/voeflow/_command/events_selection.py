@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import click
 
-from voeflow._answers import Envelope, Filters
+from voeflow._answers import Filters
 from voeflow._command._pipelines import BAD_PIPELINE, fail
 from voeflow._command._progress import progress
 from voeflow._errors import FilterError, StoreError
@@ -116,20 +116,20 @@ def open_store(pipeline: Pipeline) -> StoreReader:
         fail(str(error), NOTHING)
 
 
-def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoredEvent], bool]:
-    """Give what `--where` asks, as a function of an event."""
+def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoreReader, StoredEvent], bool]:
+    """Give what `--where` asks, as a function of an event and the store that has it."""
     if where is None:
-        return lambda _: True
+        return lambda _, __: True
     when, mistakes = read_when("--where", where, pipeline.filters)
     if when is None:
         fail(str(mistakes[0]).replace("--where.when", "--where"), BAD_PIPELINE)
     filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
 
-    def holds(stored: StoredEvent) -> bool:
+    def holds(store: StoreReader, stored: StoredEvent) -> bool:
         import trio
 
         try:
-            return trio.run(filters.hold, when, Envelope(stored.seq, reread(stored).event))
+            return trio.run(filters.hold, when, reread(store.complete(stored)))
         except FilterError as error:
             click.echo(f"{printable(stored.ivorn)}: left out: {error}", err=True)
             return False
@@ -153,9 +153,9 @@ def choose(pipeline: Pipeline, store: StoreReader, chosen: Chosen, sink: str | N
     selection = attrs.evolve(chosen.selection, sink=sink)
     seqs: Iterator[int]
     if chosen.dead:
-        seqs = (letter.event.seq for letter in select_dead(store, selection) if holds(letter.event))
+        seqs = (letter.event.seq for letter in select_dead(store, selection) if holds(store, letter.event))
     elif chosen.where is not None:
-        seqs = (event.seq for event in select(store, selection) if holds(event))
+        seqs = (event.seq for event in select(store, selection) if holds(store, event))
     else:
         seqs = select_seqs(store, selection)
     found = array("q")

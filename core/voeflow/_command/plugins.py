@@ -11,6 +11,7 @@ import click
 from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import fail, warn
 from voeflow._keys import HandlerKeys, SinkKeys, SourceKeys
+from voeflow._mapping_plugins import MappingPlugin
 from voeflow._options import describe_options
 from voeflow._plugin import Plugin
 from voeflow._plugins import Plugins, load_plugins
@@ -32,10 +33,13 @@ def command(name: str | None) -> None:
         _list(plugins)
     else:
         found = [p for p in _all(plugins) if p.name == name]
-        if not found:
+        mappings = [mapping for mapping in plugins.mappings if mapping.name == name]
+        if not found and not mappings:
             _fail_unknown(name, plugins)
         for plugin in found:
             _describe(plugin)
+        for mapping in mappings:
+            _describe_mapping(mapping)
     for failure in plugins.failed:
         warn(str(failure))
     sys.exit(1 if plugins.failed else 0)
@@ -48,9 +52,25 @@ def _all(plugins: Plugins) -> list[Plugin]:
 def _list(plugins: Plugins) -> None:
     table = plain_table("kind", "plugin", "what it is", "from")
     for plugin in _all(plugins):
-        summary = printable((inspect.getdoc(plugin.cls) or "").partition("\n")[0], 120)
-        table.add_row(plugin.kind, plugin.name, summary, plugin.distribution)
+        table.add_row(plugin.kind, plugin.name, _summary(plugin.cls), plugin.distribution)
+    for mapping in plugins.mappings:
+        table.add_row("mapping", mapping.name, _summary(mapping.mapping), mapping.distribution)
     console().print(table)
+
+
+def _summary(documented: object) -> str:
+    return printable((inspect.getdoc(documented) or "").partition("\n")[0], 120)
+
+
+def _describe_mapping(plugin: MappingPlugin) -> None:
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(f"{plugin.name}, a mapping from {plugin.distribution}", style="bold"))
+    out.print()
+    out.print(Text(inspect.getdoc(plugin.mapping) or "(no documentation)"))
+    out.print()
+    out.print(Text(f"It is asked about notices of the topics {', '.join(plugin.topics)}."))
 
 
 def _describe(plugin: Plugin) -> None:
@@ -89,7 +109,8 @@ def _options(cls: type, own: type = object) -> Table:
 def _fail_unknown(name: str, plugins: Plugins) -> None:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, [plugin.name for plugin in _all(plugins)], n=1)
+    names = [plugin.name for plugin in _all(plugins)] + [mapping.name for mapping in plugins.mappings]
+    near = get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else " `voeflow plugins` lists those that are."
     for failure in plugins.failed:
         warn(str(failure))

@@ -10,6 +10,7 @@ import click
 import trio
 
 from voeflow._answers import Envelope, Filters
+from voeflow._command._notices import is_packet, made_of, reader_of_notices
 from voeflow._command._output import console, plain_table
 from voeflow._command._pipelines import pipeline_argument, read_or_exit
 from voeflow._errors import EventError, FilterError
@@ -21,27 +22,43 @@ from voeflow._text import printable
 @click.command("test")
 @pipeline_argument
 @click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-def command(pipeline: Path, events: tuple[Path, ...]) -> None:
+@click.option("--topic", default="", help="Of notices: the topic that they come from, as igwn.gwalert.")
+@click.option("--mapping", default="", help="Of notices: the one mapping to ask, whatever the topic.")
+@click.option("--packet", is_flag=True, help="Of notices: also print the packet that is made.")
+def command(pipeline: Path, events: tuple[Path, ...], topic: str, mapping: str, packet: bool) -> None:
     """Say what PIPELINE would do with each EVENT file; nothing is sent, saved or run.
 
-    For each event: which filters hold, and why, and which sinks would get it. Exit status: 0; 1 if a file is
-    no VOEvent; 2 if the pipeline is wrong.
+    An EVENT is a VOEvent; or a notice, which a mapping makes a VOEvent of, as it would in the node: what came
+    earlier is looked up in the store, if there is one, and among the files before it. For each event: which
+    filters hold, and why, and which sinks would get it. Exit status: 0; 1 if a file is no VOEvent, nor a
+    notice that a mapping takes; 2 if the pipeline, or what was asked, is wrong.
     """
     loaded, _ = read_or_exit(pipeline)
     filters = Filters(loaded.filters, loaded.node.filter_timeout)
     bad = 0
-    for number, path in enumerate(events):
-        if number:
-            click.echo()
-        try:
-            event = Event.parse(path.read_bytes(), max_bytes=loaded.node.max_event)
-        except OSError as error:
-            bad += 1
-            click.echo(f"{path}: cannot be read: {error.strerror}", err=True)
-        except EventError as error:
-            bad += 1
-            click.echo(f"{path}: no VOEvent that can be taken: {error}", err=True)
-        else:
+
+    def parse(_: Path, raw: bytes) -> Event:
+        return Event.parse(raw, max_bytes=loaded.node.max_event)
+
+    with reader_of_notices(loaded, topic, mapping) as read:
+        for number, path in enumerate(events):
+            if number:
+                click.echo()
+            try:
+                raw = path.read_bytes()
+            except OSError as error:
+                bad += 1
+                click.echo(f"{path}: cannot be read: {error.strerror}", err=True)
+                continue
+            what, reading = ("VOEvent", parse) if is_packet(raw) else ("notice", read)
+            try:
+                event = reading(path, raw)
+            except EventError as error:
+                bad += 1
+                click.echo(f"{path}: no {what} that can be taken: {error}", err=True)
+                continue
+            if packet and event.attachments:
+                click.echo(event.raw)
             trio.run(_show, path, event, loaded, filters)
     sys.exit(1 if bad else 0)
 
@@ -59,6 +76,8 @@ async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) 
     answers = {name: await _ask(filters, name, envelope) for name in pipeline.filters}
     out = console()
     out.print(Text(f"{path}: {printable(event.ivorn)} ({printable(event.role, 40)})", style="bold"))
+    for line in made_of(event):
+        out.print(Text(f"  {line}"))
     for defect in event.defects[:3]:
         out.print(Text(f"  breaks its grammar: {defect}", style="yellow"))
     if answers:
