@@ -46,6 +46,12 @@ pipe = "{pipe}"
 work = {work}
 """
 
+_MORE = """
+[handlers.more-{number}]
+plugin = "benchmark-started"
+pipe = "/dev/null"
+"""
+
 
 class BenchmarkError(Exception):
     """A broker or the load generator did not do what it has to for a measurement to mean anything."""
@@ -61,12 +67,14 @@ class Setting:
         handler: what it does with an event besides sending it on: start a `program`, or call a handler in
             `python`; either writes a line into the pipe `STARTED` at once.
         work: how much processor time the handler in Python takes before, in seconds.
+        more: how many handlers in Python there are besides, which write to nowhere.
     """
 
     name: str = ""
     stored: int = 0
     handler: Literal["program", "python"] | None = None
     work: float = 0.0
+    more: int = 0
 
 
 @attrs.frozen
@@ -116,6 +124,7 @@ def voeflow(place: Place, setting: Setting) -> Command:
         pipeline += _PROGRAM.format(program=_program(place))
     elif setting.handler == "python":
         pipeline += python_handler(place, setting.work)
+        pipeline += "".join(_MORE.format(number=number) for number in range(setting.more))
     if setting.stored:
         make_store(place.room / "voeflow.db", setting.stored)
     return node(place, pipeline)
@@ -140,7 +149,7 @@ def limit(place: Place, setting: Setting) -> Command:
         str(place.author_port),
         str(place.subscriber_port),
         str(place.room / "limit.db"),
-        str(_grammar()),
+        str(grammar()),
     ]
     words += [_program(place)] if setting.handler == "program" else []
     return Command(words)
@@ -195,7 +204,7 @@ def _program(place: Place) -> str:
     return str(path)
 
 
-def _grammar() -> Path:
+def grammar() -> Path:
     """Find voeflow's grammar of VOEvent 2.0, without its modules, which the yardstick does without."""
     spec = importlib.util.find_spec("voeflow")
     if spec is None or spec.submodule_search_locations is None:

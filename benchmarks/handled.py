@@ -10,8 +10,8 @@ from benchmarks.load import handled as load
 from benchmarks.running import Broker
 from benchmarks.scenario import GENERATOR, MISSING, PACED_NOISE, Measure, Plan, Sample, Scenario, at
 
-_QUICK_EVENTS, _EVENTS = 15, 80
-_EVENTS_A_SECOND = 20
+QUICK_EVENTS, EVENTS = 15, 80
+EVENTS_A_SECOND = 20
 
 
 def handled(
@@ -37,8 +37,8 @@ def handled(
             broker.started,
             broker.pid,
             stem,
-            _QUICK_EVENTS if plan.quick else _EVENTS,
-            1 / _EVENTS_A_SECOND,
+            QUICK_EVENTS if plan.quick else EVENTS,
+            1 / EVENTS_A_SECOND,
         )
         return {
             after.name: 1000 * at(0.5, found.after_receipt),
@@ -51,7 +51,7 @@ def handled(
 
     return Scenario(
         name=name,
-        title=f"{title}, {_EVENTS_A_SECOND} events a second",
+        title=f"{title}, {EVENTS_A_SECOND} events a second",
         measures=(after, median, slowest, work, MISSING, GENERATOR),
         brokers=brokers,
         run=run,

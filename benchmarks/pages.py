@@ -58,6 +58,7 @@ def _machine(results: Results) -> Iterator[str]:
         f"{results['file_system']}, 5 kB written and synced in {show(results['fsync_ms'])} ms; "
         f"up to {results['rounds']} rounds. "
         f"Other programs had at most {busy:.0%} of a processor while a scenario ran."
+        + (" **These are from a first look (`--quick`): rough, and not to be relied on.**" * results["quick"])
     )
 
 

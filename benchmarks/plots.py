@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 #: How a broker is drawn wherever it is: its name, its colour and its marker.
@@ -26,6 +27,7 @@ _STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.axisbelow": True,
     "axes.grid": True,
     "grid.alpha": 0.3,
     "legend.frameon": False,
@@ -106,6 +108,14 @@ def _curves(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], acro
     axes.legend()
 
 
+def _plain(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis out, rather than as powers of ten."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _goals(figure: Figure, results: Results) -> bool:
     """Every goal that is a ratio: how far beyond it, or short of it, voeflow is."""
     rows = []
@@ -123,10 +133,16 @@ def _goals(figure: Figure, results: Results) -> bool:
     axes = figure.subplots()
     colours = {"reached": "#2e7d32", "within noise": "#c58b00", "not reached": "#b3261e"}
     rows.reverse()
-    axes.barh([row[0] for row in rows], [row[1] for row in rows], color=[colours[row[2]] for row in rows])
+    axes.barh(
+        [row[0] for row in rows],
+        [row[1] - 1 for row in rows],
+        left=1,
+        color=[colours[row[2]] for row in rows],
+    )
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlabel("of the goal: right of the line it is reached (log scale)")
+    _plain(axes.xaxis)
+    axes.set_xlabel("times the goal: right of the line it is reached")
     axes.grid(axis="y", visible=False)
     return True
 
@@ -169,6 +185,8 @@ def _fan_out(figure: Figure, results: Results) -> bool:
     for axes in (left, right):
         axes.set_xscale("log")
         axes.set_yscale("log")
+        _plain(axes.xaxis)
+        _plain(axes.yaxis)
     return True
 
 
@@ -209,21 +227,26 @@ def _store(figure: Figure, results: Results) -> bool:
     for axes in (left, right):
         axes.set_xscale("symlog", linthresh=10_000)
         axes.set_ylim(bottom=0)
+        axes.get_legend().remove()  # there is voeflow alone
+        _plain(axes.xaxis)
     return True
 
 
 def _kafka(figure: Figure, results: Results) -> bool:
-    """What workers around a topic take together."""
-    rates = series(results, ["kafka"], r"handled, (\d+) workers?")
-    if not rates:
+    """What workers around a topic take together, of light handlers and of heavy ones."""
+    kinds = {"handled": "handlers that do nothing", "classified": "handlers that take 4 ms"}
+    found = {kind: series(results, ["kafka"], rf"{kind}, (\d+) workers?") for kind in kinds}
+    if not all(found.values()):
         return False
-    figure.set_size_inches(5.0, 3.0)
-    axes = figure.subplots()
-    _curves(axes, rates, "workers", "events a second")
-    alone = measures(results, "kafka").get("handled, one node alone", {}).get("medians", {}).get("voeflow")
-    if alone:
-        axes.axhline(alone, color="#7f7f7f", linestyle="--", label="one node alone, without Kafka")
-        axes.legend()
-    axes.set_xticks([point[0] for point in rates["voeflow"]])
-    axes.set_ylim(bottom=0)
+    figure.set_size_inches(8.5, 3.0)
+    for axes, (kind, title) in zip(figure.subplots(1, 2), kinds.items(), strict=True):
+        points = found[kind]["voeflow"]
+        alone = measures(results, "kafka")[f"{kind}, one node alone"]["medians"]["voeflow"]
+        axes.bar(
+            [0, *(point[0] for point in points)], [alone, *(point[1] for point in points)], color="#1f5fa8"
+        )
+        axes.set_xticks([0, 1, 2, 3], ["one node\nalone", "1 worker", "2 workers", "3 workers"])
+        axes.set_ylabel("events a second")
+        axes.set_title(title, fontsize=9)
+        axes.grid(axis="x", visible=False)
     return True

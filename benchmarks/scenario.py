@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from pathlib import Path
 from typing import Literal, ParamSpec, TypeVar
 
@@ -86,10 +86,10 @@ class Plan:
         Raises:
             BenchmarkError: it took far longer than it may.
         """
-        try:
-            return self.load.submit(function, *args, **kwargs).result(_LONGEST)
-        except TimeoutError:
-            raise BenchmarkError(f"the load generator did not end within {_LONGEST:g} s") from None
+        future = self.load.submit(function, *args, **kwargs)
+        if not wait([future], _LONGEST).done:
+            raise BenchmarkError(f"the load generator did not end within {_LONGEST:g} s")
+        return future.result()
 
 
 @attrs.frozen
