@@ -25,11 +25,13 @@ class Ledger:
     Attributes:
         sink: the sink's name.
         taken: the position of the last event that the sink took from the log.
+        open_bytes: how many bytes the events have that were taken from the log and are under way.
     """
 
     sink: str
     taken: int
-    _open: dict[int, None] = attrs.field(factory=dict, init=False)
+    open_bytes: int = attrs.field(default=0, init=False)
+    _open: dict[int, int] = attrs.field(factory=dict, init=False)
     _waiting: dict[int, Waiting] = attrs.field(factory=dict, init=False)
     _due: list[tuple[float, int]] = attrs.field(factory=list, init=False)
     _owed: set[int] = attrs.field(factory=set, init=False)  # of what waits, what was never settled
@@ -82,11 +84,12 @@ class Ledger:
         self._drop_stale()
         return self._due[0][0] if self._due else None
 
-    def take(self, seq: int) -> None:
-        """Take the next event of the log."""
+    def take(self, seq: int, size: int = 0) -> None:
+        """Take the next event of the log, which has `size` bytes."""
         assert seq > self.taken, "events are taken in the order of the log"
         self.taken = seq
-        self._open[seq] = None
+        self._open[seq] = size
+        self.open_bytes += size
 
     def take_due(self, now: float) -> Waiting | None:
         """Take one waiting delivery whose time has come; it stays a waiting row until it is settled."""
@@ -140,6 +143,7 @@ class Ledger:
         """Take again all that is open: whoever had it will never settle it."""
         self.taken = self.cursor
         self._open.clear()
+        self.open_bytes = 0
         self._retried.clear()
         self._due.clear()
         for row in self._waiting.values():
@@ -186,7 +190,7 @@ class Ledger:
 
     def _forget(self, seq: int) -> bool:
         """Drop a delivery; whether it was a waiting one."""
-        self._open.pop(seq, None)
+        self.open_bytes -= self._open.pop(seq, 0)
         self._again.pop(seq, None)
         self._retried.discard(seq)
         return self._waiting.pop(seq, None) is not None

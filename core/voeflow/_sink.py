@@ -23,8 +23,13 @@ from voeflow._store_records import Progress, SinkState, Waiting
 
 log = structlog.get_logger()
 
-#: How many deliveries of one sink may be open at once; a transport that settles none gets no more.
-MAX_OPEN = 1024
+#: How many deliveries of one sink may be open at once, and from how many bytes of events on it gets no more
+#: new ones; so a transport that settles none holds a bounded part of the memory.
+MAX_OPEN, MAX_OPEN_BYTES = 1024, 64 * 2**20
+
+#: How many deliveries that failed or were asked for again are read from the store at once: some may have sky
+#: maps beside them.
+READ_AGAIN_AT_ONCE = 32
 
 #: How many failed deliveries of one sink may wait to be tried again. When there are more the sink takes
 #: nothing new: whatever it writes to is down, and the store keeps its place.
@@ -161,10 +166,10 @@ class Sink:
         while True:
             if failed := await self._reread(partial(self._ledger.take_due, time.time()), limit):
                 return failed
-            if self._ledger.open_count < MAX_OPEN and self._ledger.waiting_count < MAX_WAITING:
+            if self._has_room:
                 if envelopes := self._feed.pop(limit):
                     for envelope in envelopes:
-                        self._ledger.take(envelope.seq)
+                        self._ledger.take(envelope.seq, envelope.event.size)
                     return [(envelope, None) for envelope in envelopes]
                 if self._feed.behind:
                     await self._feed.read_on()
@@ -175,12 +180,22 @@ class Sink:
             with trio.move_on_after(float("inf") if due is None else max(0.0, due - time.time())):
                 await self._feed.changed.park()
 
+    @property
+    def _has_room(self) -> bool:
+        """Whether it may be given what is new in the log."""
+        ledger = self._ledger
+        return (
+            ledger.open_count < MAX_OPEN
+            and ledger.open_bytes < MAX_OPEN_BYTES
+            and ledger.waiting_count < MAX_WAITING
+        )
+
     async def _reread(
         self, take: Callable[[], Waiting | None], limit: int
     ) -> list[tuple[Envelope, Waiting | None]]:
         """Read the events of waiting deliveries, as many as `take` gives and `limit` allows."""
         rows: dict[int, Waiting] = {}
-        while len(rows) < limit and (row := take()) is not None:
+        while len(rows) < min(limit, READ_AGAIN_AT_ONCE) and (row := take()) is not None:
             rows[row.seq] = row
         if not rows:
             return []

@@ -11,12 +11,13 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 import voeflow
 from support.nodes import Hand, Wire, running
 from support.samples import voevent
-from voeflow import Attachment, Mapped, Notice, _mapping
+from voeflow import Attachment, Mapped, Notice, _mapping, _sink
 from voeflow._store import Store
 from voeflow._store_reader import StoreReader
 from voeflow._store_select import Selection, select_refused
@@ -429,3 +430,20 @@ async def test_the_node_counts_notices_as_it_counts_packets(tmp_path: Path) -> N
                 await node_of(pipeline).submit_notice(each)
     (counts,) = (entry for entry in logs if entry["event"] == "taken since the start")
     assert (counts["accepted"], counts["duplicate"], counts["refused"]) == (1, 1, 1)
+
+
+async def test_a_transport_that_settles_nothing_holds_a_bounded_number_of_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sink, "MAX_OPEN_BYTES", 10_000)
+    gcn = Gcn(made=lambda notice, _: mapped(notice.json["id"], attrs.evolve(SKY, content=bytes(4000))))
+    toml = 'drain = "0 s"\n' + NODE + "settle = false\n"
+    async with running(tmp_path, toml, [offering(gcn=gcn)]) as (pipeline, _):
+        wire = pipeline.transports["out"].instance
+        for number in range(6):
+            await node_of(pipeline).submit_notice(notice(number))
+        await wire.wait(2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(wire.deliveries) == 2, "each has a packet of more than 1,000 bytes, too"
+        for number in range(6):
+            (await wire.wait(number + 1))[number].done()
