@@ -5,12 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import attrs
 
+from voeflow._errors import Mistake
 from voeflow._hookspecs import PROJECT
+from voeflow._names import nearest
 from voeflow._notice import NoticeMapping
 from voeflow._plugin import is_name, shown
+from voeflow._shown import show_value
 
 
 @attrs.frozen
@@ -85,6 +89,29 @@ def to_ask(mappings: Sequence[MappingPlugin], topic: str, name: str) -> list[Map
         there_are = ", ".join(each.name for each in mappings) or "none"
         raise LookupError(f"there is no mapping {name!r}; installed: {there_are}")
     return found
+
+
+def check_mappings(where: str, instance: Any, mappings: Iterable[MappingPlugin]) -> list[Mistake]:
+    """Check the options of a source that name a mapping: fields with `metadata={"names": "mapping"}`.
+
+    Args:
+        where: the source's table, as `transports.gcn`.
+        instance: what was made of it, or None if nothing was.
+        mappings: what is installed.
+
+    Returns:
+        The mistakes in them.
+    """
+    known = {each.name for each in mappings}
+    fields = attrs.fields(type(instance)) if instance is not None else ()
+    named = [field.name for field in fields if field.metadata.get("names") == "mapping"]
+    return [
+        Mistake(
+            f"{where}.{key}", f"no mapping {show_value(name)} is installed", nearest(name, known, "mappings")
+        )
+        for key in named
+        if (name := getattr(instance, key)) and name not in known
+    ]
 
 
 def _is_pattern(topic: object) -> bool:

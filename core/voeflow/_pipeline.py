@@ -12,6 +12,7 @@ import attrs
 from voeflow._errors import Mistake, PipelineError
 from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._lookup import find_plugin
+from voeflow._mapping_plugins import check_mappings
 from voeflow._names import nearest
 from voeflow._options import read_options
 from voeflow._plugin import METHODS, Kind, Plugin
@@ -185,6 +186,7 @@ class Reader:
             when, keys = parse_when(None), SinkKeys()
         silent_after = self.silent_after(table, document)
         instance = self.instance(table)
+        self.mistakes += check_mappings(table.where, instance, self.plugins.mappings)
         if instance is None or when is None or keys is None:
             return None
         return TransportTable(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import voeflow
 from voeflow._mapping_plugins import MappingPlugin, in_order, to_ask
+from voeflow._pipeline import load_pipeline
 from voeflow._plugins import Plugins, load_plugins
 
 
@@ -116,3 +119,38 @@ def test_a_name_that_two_claim_is_nobodys() -> None:
     assert names(plugins) == ["mine"]
     (failure,) = plugins.failed
     assert "the mapping site is claimed by no distribution (entry point Plugin) and no" in failure.reason
+
+
+@attrs.frozen
+class Listen:
+    mapping: str = attrs.field(default="", metadata={"names": "mapping"})
+
+    async def run(self, node: object, *, task_status: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("named", "mistake"),
+    [
+        ("site", ""),
+        ("", ""),
+        ("sites", 'transports.in.mapping: no mapping "sites" is installed (did you mean "site"?)'),
+    ],
+)
+def test_a_pipeline_names_a_mapping_that_is_installed(tmp_path: Path, named: str, mistake: str) -> None:
+    class Plugin:
+        @voeflow.hookimpl
+        def register_mappings(self) -> dict[str, Any]:
+            return {"site": Gcn()}
+
+        @voeflow.hookimpl
+        def register_transports(self) -> dict[str, type]:
+            return {"listen": Listen}
+
+    path = tmp_path / "pipeline.toml"
+    path.write_text(f'[transports.in]\nplugin = "listen"\nmapping = "{named}"\n')
+    told: list[str] = []
+    try:
+        load_pipeline(path, load_plugins([Plugin()]), {})
+    except voeflow.PipelineError as error:
+        told += map(str, error.mistakes)
+    assert told == ([mistake] if mistake else [])

@@ -68,7 +68,11 @@ class KafkaConsume:
         },
     )
     mapping: str = attrs.field(
-        default="", metadata={"help": "the one mapping for notices; those that fit the topic if left out"}
+        default="",
+        metadata={
+            "help": "the one mapping for notices; those that fit the topic if left out",
+            "names": "mapping",
+        },
     )
     validate: voeflow.Validation = attrs.field(
         default="schema",
