@@ -6,7 +6,7 @@ from benchmarks.load import authors
 from benchmarks.running import Broker
 from benchmarks.scenario import GENERATOR, LOST, REFUSED, Measure, Plan, Sample, Scenario, at
 
-_QUICK_SECONDS, _SECONDS = 0.8, 2.0
+_QUICK_SECONDS, _SECONDS = 0.5, 2.0
 
 
 def authors_at_once(
@@ -52,4 +52,5 @@ def authors_at_once(
         brokers=("comet", "comet-memory", "limit", "voeflow"),
         run=run,
         quick=quick,
+        rounds=5 if quick else 3,
     )

@@ -8,7 +8,7 @@ from benchmarks.running import Broker
 from benchmarks.scenario import GENERATOR, MISSING, Measure, Plan, Sample, Scenario, at
 
 _SUBSCRIBERS = 200
-_QUICK_EVENTS, _EVENTS = 8, 25
+_QUICK_EVENTS, _EVENTS = 5, 25
 _PAUSE = 0.1
 
 

@@ -67,7 +67,7 @@ def measure(scenario: Scenario, found: Mapping[str, Kind], plan: Plan) -> Outcom
                 samples[kind.name].append(found_now)
     lasted = time.monotonic() - begun
     others = (busy_time() - busy - own_time(generator.pid or 0) + own) / lasted
-    return Outcome(scenario, samples, max(0.0, others))
+    return Outcome(scenario, samples, max(0.0, others), lasted)
 
 
 def _one(

@@ -46,11 +46,13 @@ class Outcome:
         scenario: which.
         samples: by broker, one for each round.
         others: how much of a processor other programs had meanwhile, 1 being one processor all the time.
+        lasted: how long all of it took, in seconds.
     """
 
     scenario: Scenario
     samples: Mapping[str, Sequence[Sample]]
     others: float = 0.0
+    lasted: float = 0.0
 
     def median(self, broker: str, measure: Measure) -> float:
         """Give the median over the rounds; the sum for what must be nought; NaN where not measured."""
@@ -109,6 +111,7 @@ def _scenario(outcome: Outcome) -> dict[str, Any]:
     return {
         "title": outcome.scenario.title,
         "others": round(outcome.others, 3),
+        "lasted": round(outcome.lasted, 1),
         "measures": {measure.name: _measure(outcome, measure) for measure in outcome.scenario.measures},
     }
 

@@ -6,7 +6,7 @@ from benchmarks.load import one_author
 from benchmarks.running import Broker
 from benchmarks.scenario import GENERATOR, LOST, REFUSED, Measure, Plan, Sample, Scenario
 
-_QUICK_SECONDS, _SECONDS = 0.8, 2.0
+_QUICK_SECONDS, _SECONDS = 0.5, 2.0
 
 _RATE = Measure("acknowledged", "events/s", "more", limit_goal=0.8)
 _WORK = Measure("processor an event", "ms", "less")

@@ -7,7 +7,7 @@ from benchmarks.running import Broker
 from benchmarks.scenario import GENERATOR, LOST, MISSING, REFUSED, Measure, Plan, Sample, Scenario
 
 _AUTHORS, _SUBSCRIBERS = 16, 256
-_QUICK_SECONDS, _SECONDS = 0.8, 2.0
+_QUICK_SECONDS, _SECONDS = 0.5, 2.0
 
 _RATE = Measure("deliveries", "copies/s", "more", goal=2.5)
 _INTAKE = Measure("acknowledged meanwhile", "events/s")

@@ -11,7 +11,7 @@ from benchmarks.scenario import GENERATOR, LOST, REFUSED, Measure, Plan, Sample,
 SIZES = (0, 10_000, 100_000, 1_000_000)
 
 _AT_ONCE = 64
-_QUICK_SECONDS, _SECONDS = 0.8, 2.0
+_QUICK_SECONDS, _SECONDS = 0.5, 2.0
 
 _LEFT = Measure("rate, 1,000,000 stored over none", "", "more", bound=0.9)
 _GENERATOR = "generator"
@@ -60,4 +60,5 @@ SCENARIO = Scenario(
     settings=tuple(Setting(name=f"{size}", stored=size) for size in SIZES),
     derive=_derive,
     quick=False,
+    rounds=3,
 )

@@ -38,4 +38,5 @@ SCENARIO = Scenario(
     run=_run,
     fresh=True,
     quick=False,
+    rounds=3,
 )
