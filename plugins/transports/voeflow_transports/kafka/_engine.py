@@ -150,6 +150,8 @@ class _Consuming:
                 finally:
                     with trio.CancelScope(shield=True):
                         await self._finish(list(self._lanes.values()))
+                    for lane in self._lanes.values():
+                        lane.offsets.committed = -1  # what was due last may not have been asked for
                     offsets = self._due(list(self._lanes.values()))
                     for lane in self._lanes.values():
                         lane.drop()

@@ -103,7 +103,7 @@ class Lane:
     _queue: deque[_Entry] = attrs.field(factory=deque, init=False)
     _in_flight: int = attrs.field(default=0, init=False)
     _failing: set[int] = attrs.field(factory=set, init=False)
-    _wait: float = attrs.field(default=_FIRST_WAIT, init=False)
+    _wait: float = attrs.field(factory=lambda: _FIRST_WAIT, init=False)
     _ending: bool = attrs.field(default=False, init=False)
     _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _scope: trio.CancelScope = attrs.field(factory=lambda: trio.CancelScope(shield=True), init=False)

@@ -186,6 +186,7 @@ class Reading:
         except KafkaException:
             return  # why is told by `error_cb`
         self.telling.connected()
+        self.starter.saw(metadata.topics)
         for pattern in matches_none(self.topics, metadata.topics):
             log.warning("no topic matches yet", transport=self.telling.name, pattern=pattern)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -49,10 +50,9 @@ def read_start(text: str) -> Start:
 class Starter:
     """Finds the place to go on from in each partition; called in worker threads, one at a time.
 
-    What was never committed begins where `start` says, which is decided once: the first time that partitions
-    are assigned. A partition that comes later, because its topic is new or another member had it, begins with
-    what was written since this transport started: nothing in it is older than the group, and `latest` would
-    pass over its first messages.
+    `start` speaks of what was there when the transport first saw the cluster. A partition that is new since
+    then begins with its first message: `latest` would pass over it. One that was there and comes only later,
+    from another member which committed nothing, begins with what was written since this transport started.
 
     Attributes:
         start: where to begin.
@@ -62,6 +62,14 @@ class Starter:
     start: Start
     began: float = attrs.field(factory=time.time)
     _first: bool = True
+    _there: frozenset[tuple[str, int]] | None = None
+
+    def saw(self, topics: Mapping[str, Any]) -> None:
+        """Note the topics of the cluster as librdkafka gives them; the first time counts."""
+        if self._there is None:
+            self._there = frozenset(
+                (name, number) for name, topic in topics.items() for number in topic.partitions
+            )
 
     def places(self, consumer: Any, partitions: list[Any]) -> tuple[list[Any], list[Any]]:
         """Give partitions with their offsets, and those of them in which nothing was committed.
@@ -83,7 +91,8 @@ class Starter:
 
     def _offset(self, consumer: Any, partition: Any) -> int:
         low, high = consumer.get_watermark_offsets(partition, timeout=_PATIENCE)
-        if self.start.edge == "earliest":
+        is_new = self._there is not None and (partition.topic, partition.partition) not in self._there
+        if self.start.edge == "earliest" or is_new:
             return int(low)
         if self.start.edge == "latest" and self._first:
             return int(high)

@@ -62,6 +62,7 @@ class Telling:
     up: bool | None = None
     fatal: str = ""
     _reason: str = ""
+    _why: str = ""
     _told: Sparingly = attrs.field(factory=lambda: Sparingly(_TOLD_EVERY))
     _kinds: dict[int, str] = attrs.field(factory=dict)
 
@@ -78,7 +79,8 @@ class Telling:
         if error.fatal():
             self.fatal = reason
         elif error.code() == error._ALL_BROKERS_DOWN:
-            self._lost(self._reason or reason, "reach")
+            if self.up is not False or self._why == "reach":  # else why is known, and told
+                self._lost(self._reason or reason, "reach")
         elif kind in ("credentials", "certificate"):
             self._lost(reason, kind)
         elif kind == "reach":
@@ -108,11 +110,10 @@ class Telling:
 
     def _lost(self, reason: str, kind: str) -> None:
         event = "connection lost" if self.up else "not connected"
-        remedy = self._remedy(kind) if self.up is not True else ""
         if self.up:
             self._told = Sparingly(_TOLD_EVERY)  # it is news again
-        self.up = False
-        self._tell(event, kind, servers=self.servers, reason=reason, remedy=remedy or self._remedy(kind))
+        self.up, self._why = False, kind
+        self._tell(event, kind, servers=self.servers, reason=reason, remedy=self._remedy(kind))
 
     def _tell(self, event: str, thing: str, **facts: object) -> None:
         more = self._told.due(f"{event} {thing}", time.monotonic())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -85,7 +86,7 @@ class KafkaConsume:
         validator=at_least(1),
         metadata={"help": "the longest message that is taken; a longer one is kept with what is refused"},
     )
-    settings: dict[str, Value] = attrs.field(
+    settings: Mapping[str, Value] = attrs.field(
         factory=dict,
         repr=False,
         metadata={"help": "any settings of librdkafka, as security.protocol; text may be a secret's file"},
@@ -104,7 +105,7 @@ class KafkaConsume:
         read_start(start)
 
     @settings.validator
-    def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
+    def _check_settings(self, _: Any, settings: Mapping[str, Value]) -> None:
         check_settings(settings, CONSUMER_REFUSES)
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:

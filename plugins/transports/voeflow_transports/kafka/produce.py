@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -49,7 +50,7 @@ class KafkaProduce:
         metadata={"one_or_many": True, "help": "HOST:PORT of one broker or more of the cluster"}
     )
     topic: str = attrs.field(metadata={"help": "the topic that the events are written to"})
-    settings: dict[str, Value] = attrs.field(
+    settings: Mapping[str, Value] = attrs.field(
         factory=dict,
         repr=False,
         metadata={"help": "any settings of librdkafka, as security.protocol; text may be a secret's file"},
@@ -64,7 +65,7 @@ class KafkaProduce:
         check_topic(topic)
 
     @settings.validator
-    def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
+    def _check_settings(self, _: Any, settings: Mapping[str, Value]) -> None:
         check_settings(settings, PRODUCER_REFUSES, producer=True)
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:

@@ -1,0 +1,76 @@
+"""librdkafka's own mock cluster, which can be told to fail; by ctypes, for Python has no names for it."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+from confluent_kafka import cimpl
+
+#: Kafka's number of the request that brings messages (Kafka protocol guide, ApiKeys).
+PRODUCE = 0
+
+
+def _library() -> ctypes.CDLL:
+    """Find the librdkafka that confluent-kafka has loaded."""
+    assert cimpl.__file__
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if found := re.search(r"/\S*librdkafka\S*\.so\S*$", line):
+            return ctypes.CDLL(found[0])
+    return ctypes.CDLL(cimpl.__file__)
+
+
+@attrs.define(eq=False)
+class Mock:
+    """A cluster of one broker that lives in this process.
+
+    Attributes:
+        address: where it listens.
+    """
+
+    address: str
+    _library: ctypes.CDLL
+    _cluster: ctypes.c_void_p
+
+    def create(self, topic: str, partitions: int = 1) -> str:
+        self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
+        return topic
+
+    def fail(self, request: int, *codes: int) -> None:
+        """Answer the next requests of a kind with errors, one after another."""
+        errors = (ctypes.c_int * len(codes))(*codes)
+        self._library.rd_kafka_mock_push_request_errors_array(
+            self._cluster, ctypes.c_int16(request), ctypes.c_size_t(len(codes)), errors
+        )
+
+    def fail_topic(self, topic: str, code: int) -> None:
+        """Answer every question about a topic with an error, or with none again (0)."""
+        self._library.rd_kafka_mock_topic_set_error(self._cluster, topic.encode(), code)
+
+    def down(self) -> None:
+        self._library.rd_kafka_mock_broker_set_down(self._cluster, 1)
+
+    def up(self) -> None:
+        self._library.rd_kafka_mock_broker_set_up(self._cluster, 1)
+
+
+@contextmanager
+def mock_cluster() -> Iterator[Mock]:
+    """Run a mock cluster."""
+    library = _library()
+    for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_mock_cluster_new"):
+        getattr(library, name).restype = ctypes.c_void_p
+    library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+    library.rd_kafka_mock_cluster_bootstraps.argtypes = [ctypes.c_void_p]
+    conf = ctypes.c_void_p(library.rd_kafka_conf_new())
+    client = ctypes.c_void_p(library.rd_kafka_new(0, conf, None, ctypes.c_size_t(0)))
+    cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(client, 1))
+    try:
+        yield Mock(library.rd_kafka_mock_cluster_bootstraps(cluster).decode(), library, cluster)
+    finally:
+        library.rd_kafka_mock_cluster_destroy(cluster)
+        library.rd_kafka_destroy(client)
