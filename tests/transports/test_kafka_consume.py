@@ -12,8 +12,15 @@ import trio.testing
 import voeflow
 from support.kafka_broker import Broker, broker
 from support.samples import voevent
-from transports.kafka_support import quick_commits  # noqa: F401 - a fixture
-from transports.kafka_support import KafkaNode, client_threads, consumer, eventually, running, told
+from transports.kafka_support import (
+    KafkaNode,
+    client_threads,
+    consumer,
+    eventually,
+    quick_commits,  # noqa: F401 - a fixture
+    running,
+    told,
+)
 from voeflow_transports.kafka import _lane
 from voeflow_transports.kafka.consume import KafkaConsume, default_group
 

@@ -13,8 +13,14 @@ import trio
 
 from support.kafka_broker import Broker, broker
 from support.samples import voevent
-from transports.kafka_support import quick_commits  # noqa: F401 - a fixture
-from transports.kafka_support import KafkaNode, consumer, eventually, running, told
+from transports.kafka_support import (
+    KafkaNode,
+    consumer,
+    eventually,
+    quick_commits,  # noqa: F401 - a fixture
+    running,
+    told,
+)
 
 PARTITIONS = 4
 
