@@ -7,13 +7,18 @@ from datetime import datetime
 from types import MappingProxyType
 
 import attrs
+import structlog
 import trio
 
 from voeflow._errors import EventError
 from voeflow._event import Event
 from voeflow._ivoid import parse_ivoid
-from voeflow._node_api import Submission, Validation
+from voeflow._node_api import MAX_REASON, Check, Submission, Validation
+from voeflow._raised import describe
 from voeflow._store_records import NewEvent, Refusal
+from voeflow._text import printable
+
+log = structlog.get_logger()
 
 
 @attrs.define(eq=False)
@@ -30,6 +35,7 @@ class Entry:
         event: what was made of them; given at once for a notice that was mapped.
         notice: of a notice, its digest.
         refused: of what is to be kept aside whatever it is, the reason.
+        check: what its source asks of the event before it is stored, or None.
         about: of a notice that is refused, what else is told of it.
         answered: set when the submission is there, or the store has failed.
         submission: the answer, None where the store has failed.
@@ -44,6 +50,7 @@ class Entry:
     event: Event | None = attrs.field(default=None, kw_only=True)
     notice: bytes | None = attrs.field(default=None, kw_only=True)
     refused: str = attrs.field(default="", kw_only=True)
+    check: Check | None = attrs.field(default=None, kw_only=True)
     about: Mapping[str, str] = attrs.field(default=MappingProxyType({}), kw_only=True)
     answered: trio.Event = attrs.field(factory=trio.Event, init=False)
     submission: Submission | None = attrs.field(default=None, init=False)
@@ -70,6 +77,19 @@ def judge(event: Event) -> EventError | None:
         more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
         return EventError(first.message + more, first.line, first.column)
     return None
+
+
+def objection(entry: Entry, event: Event) -> EventError | None:
+    """Say what keeps an event that has been read from being stored, if anything does."""
+    error = judge(event) if entry.validate == "schema" else None
+    if error is not None or entry.check is None:
+        return error
+    try:
+        reason = entry.check(event)
+    except Exception as bug:  # noqa: BLE001 - whatever a plugin raises; what cannot be judged is not let in
+        log.error("a source could not judge an event", source=entry.source, reason=describe(bug))
+        return EventError("this node cannot judge it")
+    return EventError(printable(str(reason), MAX_REASON)) if reason else None
 
 
 def refuse(entry: Entry, error: EventError, ivorn: str | None) -> Refusal:

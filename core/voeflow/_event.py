@@ -19,7 +19,16 @@ from voeflow._text import printable
 from voeflow._utc import parse_utc
 from voeflow._what import Group, Params, read_groups, read_params
 from voeflow._wherewhen import Position, WhereWhen, read_where_when
-from voeflow._xml import MAX_BYTES, child, children, local_name, parse_xml, text_of
+from voeflow._xml import (
+    MAX_ATTRIBUTES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    child,
+    children,
+    local_name,
+    parse_xml,
+    text_of,
+)
 from voeflow._xpath import XPath, XPathResult
 
 #: The greatest length of an IVORN in characters. Those in use are below 200; URIs of up to 2000 pass
@@ -86,6 +95,8 @@ class Event:
         source: str = "",
         received: datetime | None = None,
         max_bytes: int = MAX_BYTES,
+        max_depth: int = MAX_DEPTH,
+        max_attributes: int = MAX_ATTRIBUTES,
         attachments: tuple[Attachment, ...] = (),
     ) -> Event:
         """Read a packet of VOEvent 1.1, 2.0 or 2.1. Its grammar is not checked here (see `defects`).
@@ -95,6 +106,8 @@ class Event:
             source: the name of the transport's table that it came in through.
             received: when it came, with a time zone; now if left out.
             max_bytes: the greatest length of a packet.
+            max_depth: the greatest depth of nested elements, the root counting as 1.
+            max_attributes: the greatest number of attributes of one element.
             attachments: what is kept beside it.
 
         Returns:
@@ -104,7 +117,7 @@ class Event:
             EventError: it is no XML, has a DOCTYPE, its root is no `VOEvent`, or it has no IVORN to know it
                 by.
         """
-        root = parse_xml(raw, max_bytes=max_bytes)
+        root = parse_xml(raw, max_bytes=max_bytes, max_depth=max_depth, max_attributes=max_attributes)
         name = local_name(root)
         if name != "VOEvent":
             raise EventError(

@@ -17,14 +17,15 @@ import structlog
 import trio
 
 from voeflow._answers import Envelope
-from voeflow._entry import Entry, judge, refuse, to_store
+from voeflow._entry import Entry, objection, refuse, to_store
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
-from voeflow._node_api import Submission, Validation
+from voeflow._node_api import Check, Submission, Validation
 from voeflow._observers import Observers
 from voeflow._quota import Quota
 from voeflow._store import Store
 from voeflow._store_records import Place
+from voeflow._xml import MAX_ATTRIBUTES, MAX_DEPTH
 
 log = structlog.get_logger()
 
@@ -58,9 +59,13 @@ class Intake:
         accepted: called on the event loop with each batch of new events, in the order of the log.
         observers: the plugins that watch.
         max_event: the greatest size of a packet, in bytes.
+        max_depth: the greatest depth of its elements.
+        max_attributes: the greatest number of attributes of one element.
 
     Attributes:
-        max_event: as given; it may change while the intake runs.
+        max_event: as given; it may change while the intake runs, as the two others.
+        max_depth: as given.
+        max_attributes: as given.
         counts: how many packets were `accepted`, of these `invalid` (they break their grammar), how many were
             a `duplicate`, and how many `refused`, since the start.
     """
@@ -71,11 +76,15 @@ class Intake:
         accepted: Callable[[Sequence[Envelope]], None],
         observers: Observers,
         max_event: int,
+        max_depth: int = MAX_DEPTH,
+        max_attributes: int = MAX_ATTRIBUTES,
     ) -> None:
         self._store = store
         self._accepted = accepted
         self._observers = observers
         self.max_event = max_event
+        self.max_depth = max_depth
+        self.max_attributes = max_attributes
         self.counts = Counter({"accepted": 0, "invalid": 0, "duplicate": 0, "refused": 0})
         self._waiting: deque[tuple[Entry, int]] = deque()
         self._waiting_bytes = 0
@@ -88,14 +97,21 @@ class Intake:
         self._notices = Quota(1, NOTICE_INTERVAL)
 
     async def submit(
-        self, raw: bytes, *, source: str, validate: Validation, peer: str = "", where: str = ""
+        self,
+        raw: bytes,
+        *,
+        source: str,
+        validate: Validation,
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """Submit one packet; see `Node.submit`.
 
         Raises:
             StoreError: the store cannot write now.
         """
-        return await self.take(Entry(raw, source, validate, peer, where, datetime.now(UTC)))
+        return await self.take(Entry(raw, source, validate, peer, where, datetime.now(UTC), check=check))
 
     async def refuse(
         self, raw: bytes, reason: str, *, source: str, peer: str = "", where: str = ""
@@ -158,7 +174,7 @@ class Intake:
                     raise EventError(entry.refused)
                 made = entry.event  # of a notice, and judged already
                 event = self._read(entry) if made is None else made
-                error = judge(event) if made is None and entry.validate == "schema" else None
+                error = objection(entry, event) if made is None else None
                 new = to_store(event, entry.notice)  # which reads more of it
             except EventError as unreadable:
                 refusals.append(refuse(entry, unreadable, ivorn=None))
@@ -174,7 +190,14 @@ class Intake:
         return self._store.append(events, refusals)
 
     def _read(self, entry: Entry) -> Event:
-        return Event.parse(entry.raw, source=entry.source, received=entry.received, max_bytes=self.max_event)
+        return Event.parse(
+            entry.raw,
+            source=entry.source,
+            received=entry.received,
+            max_bytes=self.max_event,
+            max_depth=self.max_depth,
+            max_attributes=self.max_attributes,
+        )
 
     def _hand_on(self, batch: Sequence[Entry], places: Sequence[Place]) -> None:
         ahead = iter(places)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: How strictly a source's packets are judged; see `Node.submit`.
 Validation = Literal["schema", "wellformed"]
 
+#: What a source asks of an event that has been read: why it is refused, or an empty string if it is not.
+Check = Callable[["Event"], str]
+
 
 @attrs.frozen
 class Submission:
@@ -124,7 +127,13 @@ class Node(Protocol):
     max_event: int
 
     async def submit(
-        self, raw: bytes, *, validate: Validation = "schema", peer: str = "", where: str = ""
+        self,
+        raw: bytes,
+        *,
+        validate: Validation = "schema",
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """Submit a packet and wait until it is on disk, or known, or refused.
 
@@ -136,6 +145,10 @@ class Node(Protocol):
             peer: who sent it, for the log: an address.
             where: where it was found, kept with a packet that is refused: `topic gcn.classic.voevent.X,
                 partition 0, offset 12`.
+            check: is asked about the event once it has been read, in a worker thread, before it is stored or
+                known for a duplicate: whether this peer may say this, for instance. What it returns, unless
+                that is empty, is the reason for which the event is refused, and told to its author: keep it
+                free of anything of this machine. It has to be quick, for all events wait meanwhile.
 
         Returns:
             What became of it.

@@ -19,6 +19,7 @@ from voeflow._secret import Secret
 from voeflow._shown import show_type, show_value
 from voeflow._text import printable
 from voeflow._values import Fault, UnfitError, faults_of, resolved, value_converter
+from voeflow._xpath import XPath
 
 _Instance = TypeVar("_Instance")
 _Field: TypeAlias = "attrs.Attribute[Any]"
@@ -56,7 +57,8 @@ def read_options(
     """Make an instance of an attrs class from a table.
 
     Values are read strictly by the types of the class's fields, then pass their attrs converters and
-    validators. A field with `metadata={"one_or_many": True}` takes a lone value for a list of one.
+    validators. A field with `metadata={"one_or_many": True}` takes a lone value for a list of one. A field
+    whose type is an attrs class is a table within the table, read in the same way.
 
     Args:
         cls: the class; one in which `class_faults` finds nothing.
@@ -69,7 +71,7 @@ def read_options(
     Returns:
         The instance and no mistakes, or None and at least one.
     """
-    converter = value_converter(directory)
+    converter = _converter(directory)
     types = _types(cls)
     fields = {_key(field): field for field in _options(cls)}
     mistakes: list[Mistake] = []
@@ -129,7 +131,7 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
     except Exception as error:  # noqa: BLE001 - evaluating annotations runs whatever they say
         reason = f"its annotations cannot be read at run time ({type(error).__name__}: {error})"
         return [f"{reason}; import what they name outside `if TYPE_CHECKING`"]
-    converter = value_converter(Path())
+    converter = _converter(Path())
     faults = []
     for field in _options(cls):
         if _key(field) in reserved:
@@ -144,7 +146,44 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
                 faults.append(
                     f"its option {_key(field)} is of a type that no pipeline file can hold: {shown}"
                 )
+            else:
+                faults += [
+                    f"its option {_key(field)}: {fault}"
+                    for inner in _classes_in(types[field.name])
+                    for fault in class_faults(inner, frozenset())
+                ]
     return faults
+
+
+def _converter(directory: Path) -> BaseConverter:
+    """Make a converter that also reads a table within a table, for a field whose type is an attrs class."""
+    converter = value_converter(directory)
+
+    def read_table(value: Any, cls: type) -> object:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a {show_type(cls)}, got {show_value(value)}")
+        instance, mistakes = read_options(
+            cls, value, where="", directory=directory, culprit=f"the class {cls.__name__} behind it"
+        )
+        if mistakes:
+            raise UnfitError(
+                [
+                    Fault(f".{each.where}" if each.where else "", each.problem, each.remedy)
+                    for each in mistakes
+                ]
+            )
+        return instance
+
+    converter.register_structure_hook_func(attrs.has, read_table)
+    return converter
+
+
+def _classes_in(type_: Any) -> Iterator[type]:
+    """Give the attrs classes of tables within the table, but for the types that are read as one value."""
+    if isinstance(type_, type) and attrs.has(type_) and type_ is not XPath:
+        yield type_
+    for inner in typing.get_args(type_):
+        yield from _classes_in(inner)
 
 
 def _types(cls: type) -> dict[str, Any]:

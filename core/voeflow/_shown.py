@@ -10,6 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+import attrs
+
 from voeflow._quantities import Bytes, Seconds
 from voeflow._secret import Secret
 from voeflow._text import printable
@@ -86,6 +88,9 @@ def show_type(type_: Any, *, many: bool = False) -> str:
         if len(items) > 1:
             return f"list{plural} of {len(items)}: {', '.join(map(show_type, items))}"
         return f"list{plural} of {show_type(items[0], many=True)}"
+    if isinstance(type_, type) and attrs.has(type_):
+        keys = ", ".join(field.alias or field.name for field in attrs.fields(type_) if field.init)
+        return f"table{plural} {{{keys}}}"
     if origin in TABLES:
         return f"table{plural} of {show_type(arguments[1] if arguments else Any, many=True)}"
     return f"{getattr(type_, '__name__', type_)}{plural}"

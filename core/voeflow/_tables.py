@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from voeflow._plugin import Plugin
 from voeflow._quantities import Bytes, Seconds
 from voeflow._shown import show_value
 from voeflow._when import When
+from voeflow._xml import MAX_ATTRIBUTES, MAX_DEPTH
 
 
 def _is_nodes_ivoid(_: object, __: object, ivoid: str) -> None:
@@ -29,6 +30,16 @@ def _is_nodes_ivoid(_: object, __: object, ivoid: str) -> None:
         raise ValueError(
             f"expected an IVOID without a local part, which only events have, got {show_value(ivoid)}"
         )
+
+
+def _up_to(most: int, least: int) -> Callable[[object, object, int], None]:
+    """Make a validator for a limit that may be lowered, but not below what VOEvent itself takes."""
+
+    def check(_: object, __: object, value: int) -> None:
+        if not least <= value <= most:
+            raise ValueError(f"expected {least} to {most}, got {value}")
+
+    return check
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +64,16 @@ class NodeSettings:
         default=Bytes(2**20),
         validator=above_zero,
         metadata={"help": "the greatest size of a packet that is taken"},
+    )
+    max_depth: int = attrs.field(
+        default=MAX_DEPTH,
+        validator=_up_to(MAX_DEPTH, 8),
+        metadata={"help": f"how deep the elements of a packet may be nested, {MAX_DEPTH} at most"},
+    )
+    max_attributes: int = attrs.field(
+        default=MAX_ATTRIBUTES,
+        validator=_up_to(MAX_ATTRIBUTES, 16),
+        metadata={"help": f"how many attributes one element of a packet may have, {MAX_ATTRIBUTES} at most"},
     )
     drain: Seconds = attrs.field(
         default=Seconds(20), metadata={"help": "how long a stopping node waits for deliveries under way"}

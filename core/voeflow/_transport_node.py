@@ -12,7 +12,7 @@ from voeflow._bookmarks import Bookmarks
 from voeflow._hearing import Ear
 from voeflow._history import read_history
 from voeflow._intake import Intake
-from voeflow._node_api import MAX_REASON, Delivery, History, Submission, Validation
+from voeflow._node_api import MAX_REASON, Check, Delivery, History, Submission, Validation
 from voeflow._notice import Notice
 from voeflow._notices import Notices
 from voeflow._sink import Sink
@@ -40,14 +40,20 @@ class NodeOfTransport:
     _delivered_up_to: Callable[[], int]
 
     async def submit(
-        self, raw: bytes, *, validate: Validation = "schema", peer: str = "", where: str = ""
+        self,
+        raw: bytes,
+        *,
+        validate: Validation = "schema",
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """See `voeflow.Node.submit`; waits until the whole node is ready."""
         _check_types("submit", self.name, (raw, bytes), (peer, str), (where, str))
         self._ear.note_arrival(peer)
         await self._open.wait()
         submission = await self._intake.submit(
-            raw, source=self.name, validate=validate, peer=peer, where=where
+            raw, source=self.name, validate=validate, peer=peer, where=where, check=check
         )
         self._ear.note_answer(submission.outcome)
         return submission

@@ -201,8 +201,12 @@ def _union(type_: Any, converter: BaseConverter) -> _Hook:
     """Take the first of the types that the value fits; TOML has no None, so that one is passed over."""
     members = [each for each in get_args(type_) if each is not types.NoneType]
     hooks = [(each, converter.get_structure_hook(each)) for each in members]
+    tables = [(each, read) for each, read in hooks if _is_table(each) or attrs.has(each)]
 
     def hook(value: Any, _: Any) -> Any:
+        if isinstance(value, dict) and len(tables) == 1:  # so what is wrong is told of a key in it
+            member, read = tables[0]
+            return read(value, member)
         errors = []
         for member, read in hooks:
             try:

@@ -18,6 +18,7 @@ from voeflow._intake import Intake
 from voeflow._notices import Notices
 from voeflow._observers import Observers
 from voeflow._parts import Part
+from voeflow._renewal import renew
 from voeflow._routing import OWN_SOURCE
 from voeflow._sink import Sink
 from voeflow._store import Store
@@ -51,7 +52,10 @@ class Works:
     def __init__(self, pipeline: Pipeline, store: Store, observers: Observers, nursery: trio.Nursery) -> None:
         self.pipeline = pipeline
         self.filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
-        self.intake = Intake(store, self._offer, observers, pipeline.node.max_event)
+        bounds = pipeline.node
+        self.intake = Intake(
+            store, self._offer, observers, bounds.max_event, bounds.max_depth, bounds.max_attributes
+        )
         self.notices = Notices(pipeline.mappings, store, self.intake, pipeline.node.filter_timeout)
         self.sinks: dict[str, Sink] = {}
         self.opened = trio.Event()
@@ -138,6 +142,8 @@ class Works:
         self.pipeline = pipeline
         self.alarms.watch(pipeline)
         self.intake.max_event = pipeline.node.max_event
+        self.intake.max_depth = pipeline.node.max_depth
+        self.intake.max_attributes = pipeline.node.max_attributes
         self.notices.timeout = pipeline.node.filter_timeout
         # Until its part has ended, a sink may ask what the old pipeline has it ask.
         self.filters.replace({**old.filters, **pipeline.filters}, pipeline.node.filter_timeout)
@@ -148,6 +154,8 @@ class Works:
             await self._end(name)
         await self._close_sinks(after)
         self.filters.replace(pipeline.filters, pipeline.node.filter_timeout)
+        begun = {table.name for table in anew}
+        await renew(table for name, table in pipeline.transports.items() if name not in begun)
         log.info(
             "pipeline reloaded",
             changed=changed,

@@ -25,22 +25,33 @@ MAX_BYTES = 2**20
 #: ours and libxml2's, far from its end. libxml2 itself stops parsing at 256.
 MAX_DEPTH = 64
 
+#: The greatest number of attributes of one element, namespaces aside. VOEvent 2.1's `Param` has 7. As the
+#: depth, a pipeline may set it lower but not higher: what was stored can be read again everywhere.
+MAX_ATTRIBUTES = 256
+
 _POSITION_SUFFIX = re.compile(r",? line \d+, column \d+$")
 _string = etree.XPath("string()", smart_strings=False)
 _per_thread = threading.local()
 
 
-def parse_xml(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
+def parse_xml(
+    raw: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    max_attributes: int = MAX_ATTRIBUTES,
+) -> etree._Element:
     """Parse XML that came from outside, trusting nothing in it.
 
-    No DTD, no entity other than XML's own five, no file, no network, no recovery from errors; bounded in size
-    and depth. May be called from any thread.
+    No DTD, no entity other than XML's own five, no file, no network, no recovery from errors; bounded in
+    size, depth and attributes. May be called from any thread.
 
     Args:
         raw: the document, in UTF-8, UTF-16, UTF-32 or an encoding that has ASCII's markup (the ISO 8859
             family, say).
         max_bytes: the greatest length of `raw`.
         max_depth: the greatest depth of nested elements, counting the root as 1.
+        max_attributes: the greatest number of attributes of one element.
 
     Returns:
         The root element. Comments and processing instructions before and after it are its siblings.
@@ -65,6 +76,10 @@ def parse_xml(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DE
     too_deep = next(iter(_deeper_than(max_depth)(root)), None)
     if too_deep is not None:
         raise EventError(f"elements are nested deeper than {max_depth}", line=too_deep.sourceline)
+    if raw.count(b"=") > max_attributes:  # each attribute has one, in any encoding that is read
+        crowded = next((each for each in root.iter("*") if len(each.attrib) > max_attributes), None)
+        if crowded is not None:
+            raise EventError(f"an element has more than {max_attributes} attributes", line=crowded.sourceline)
     return root
 
 

@@ -133,6 +133,44 @@ async def test_a_peer_whose_every_packet_is_refused_does_not_fill_the_log(tmp_pa
     assert told == [f"192.0.2.1:{port}" for port in range(20)] + ["192.0.2.2:1"]
 
 
+async def test_a_source_may_judge_an_event_before_it_is_stored(tmp_path: Path) -> None:
+    def check(event: voeflow.Event) -> str:
+        if event.ivorn.endswith("#broken"):
+            raise KeyError("nothing of this is told")
+        return "not yours\nto say" if event.ivorn.endswith("#2") else ""
+
+    ones = [voevent(f"ivo://a.bc/d#{name}") for name in ("1", "2", "broken")]
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        node = pipeline.transports["in"].instance.node
+        await node.submit(ones[1])
+        answers = [await node.submit(each, check=check) for each in ones]
+        assert (await pipeline.handlers["notes"].instance.wait(2))[1][0] == "ivo://a.bc/d#1"
+
+    refusals = [(each.outcome, each.ivorn, each.reason) for each in answers]
+    assert refusals == [
+        ("accepted", "ivo://a.bc/d#1", ""),
+        ("refused", "ivo://a.bc/d#2", "not yours\\nto say"),  # though it is known: nobody learns that here
+        ("refused", "ivo://a.bc/d#broken", "this node cannot judge it"),
+    ]
+    store = Store.open(tmp_path / "voeflow.db")
+    kept = select_refused(store, Selection())
+    store.close()
+    assert {each.reason for each in kept} == {"not yours\\nto say", "this node cannot judge it"}
+
+
+async def test_how_deep_and_how_crowded_a_packet_may_be_is_said_in_the_pipeline(tmp_path: Path) -> None:
+    deep = voevent().replace(b"</Who>", b"</Who><What>" + b"<Group>" * 10 + b"</Group>" * 10 + b"</What>")
+    crowded = voevent().replace(b"<Who>", b"<Who " + b" ".join(b'a%d=""' % n for n in range(17)) + b">")
+    limits = "max_depth = 9\nmax_attributes = 16\n"
+    async with running(tmp_path, limits + SIMPLE) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        assert (await submit(deep)).reason.endswith("elements are nested deeper than 9")
+        assert (await submit(crowded)).reason.endswith("an element has more than 16 attributes")
+        await node.reload(read(tmp_path, SIMPLE)[0])
+        assert (await submit(deep, validate="wellformed")).outcome == "accepted"
+        assert (await submit(crowded, validate="wellformed")).outcome == "accepted"
+
+
 async def test_a_sink_gets_what_its_when_and_sources_say(tmp_path: Path) -> None:
     toml = (
         SIMPLE

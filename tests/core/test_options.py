@@ -360,3 +360,53 @@ def test_a_class_that_no_table_can_be_read_as_is_told_why() -> None:
     assert class_faults(Untyped, frozenset()) == ["its option ghost has no type; annotate it"]
     (fault,) = class_faults(Unresolved, frozenset())
     assert "NoSuchName" in fault
+
+
+@attrs.frozen
+class Door:
+    lock: Path
+    code: Secret = attrs.field(default=Secret(""))
+    bolts: int = attrs.field(default=1, validator=attrs.validators.gt(0))
+
+
+@attrs.frozen
+class House:
+    door: Door | bool = False
+    windows: tuple[Door, ...] = ()
+
+
+def test_a_field_that_is_an_attrs_class_is_a_table_within_the_table() -> None:
+    house = read(House, door={"lock": "iron", "code": "1234"}, windows=[{"lock": "/glass", "bolts": 3}])
+    assert house == House(Door(HERE / "iron", Secret("1234")), (Door(Path("/glass"), bolts=3),))
+    assert read(House, door=True) == House(door=True)
+
+
+def test_every_mistake_of_an_inner_table_is_told_at_its_own_key() -> None:
+    told = mistakes_of(House, door={"lok": "iron", "bolts": 0}, windows=[{"lock": "a"}, {"lock": 5}, 7])
+    assert told == [
+        'handlers.x.door.lok: no such key (did you mean "lock"?)',
+        "handlers.x.door.lock: is missing; expected a value of the type: path",
+        "handlers.x.door.bolts: 'bolts' must be > 0: 0",
+        "handlers.x.windows[1].lock: expected a path, got 5",
+        "handlers.x.windows[2]: expected a table {lock, code, bolts}, got 7",
+    ]
+    (told_of_shape,) = mistakes_of(House, door="iron")
+    assert "expected table {lock, code, bolts} or true or false, got" in told_of_shape
+
+
+def test_an_inner_table_of_which_something_is_wrong_does_not_tell_its_secret() -> None:
+    assert "1234" not in str(mistakes_of(House, door={"code": "1234"}))
+
+
+def test_an_inner_class_that_no_table_can_be_read_as_is_told_why() -> None:
+    @attrs.frozen
+    class Inner:
+        when: datetime.date
+
+    @attrs.frozen
+    class Outer:
+        inner: Inner | None = None
+
+    Outer.__annotations__["inner"] = Inner
+    Inner.__annotations__["when"] = datetime.date
+    assert "no pipeline file can hold" in class_faults(Outer, frozenset())[0]

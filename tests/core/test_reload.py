@@ -271,3 +271,42 @@ async def test_a_removed_sink_that_comes_back_goes_on_where_it_was(tmp_path: Pat
     store = Store.open(tmp_path / "voeflow.db")
     assert store.open_sinks(["more"])["more"].cursor == 2
     store.close()
+
+
+@attrs.define(eq=False)
+class Keyring:
+    """A transport that reads something when it starts, and again when it is asked to."""
+
+    reads: int = attrs.field(default=0, init=False)
+    broken: bool = attrs.field(default=False, init=False)
+
+    async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep_forever()
+
+    def reload(self) -> None:
+        self.reads += 1
+        if self.broken:
+            raise ValueError("the new key does not fit")
+
+
+class Keyrings:
+    @voeflow.hookimpl
+    def register_transports(self) -> dict[str, type]:
+        return {"keyring": Keyring}
+
+
+async def test_a_transport_whose_table_says_the_same_is_asked_to_read_its_files_again(tmp_path: Path) -> None:
+    toml = BEFORE + '[transports.keys]\nplugin = "keyring"\n'
+    async with running(tmp_path, toml, [Keyrings()]) as (pipeline, node):
+        keyring = pipeline.transports["keys"].instance
+        await node.reload(read(tmp_path, toml, [Keyrings()])[0])
+        assert keyring.reads == 1
+        keyring.broken = True
+        with capture_logs() as logs:
+            await node.reload(read(tmp_path, toml, [Keyrings()])[0])
+        assert keyring.reads == 2
+        (told,) = [each for each in logs if each["log_level"] == "error"]
+        assert (told["transport"], told["reason"]) == ("keys", "the new key does not fit")
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        await pipeline.handlers["notes"].instance.wait(1)

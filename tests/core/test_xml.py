@@ -125,3 +125,13 @@ def test_a_packet_with_bytes_changed_is_parsed_or_refused(data: st.DataObject) -
     except EventError as error:
         refusal = str(error)
     assert refusal.isprintable()
+
+
+def test_the_attributes_of_one_element_are_bounded() -> None:
+    most = " ".join(f'a{number}="="' for number in range(256))
+    parse_xml(f"<a><b {most}/><c {most}/></a>".encode())
+    with pytest.raises(EventError) as caught:
+        parse_xml(f'<a>\n<b {most} one="more"/></a>'.encode())
+    assert str(caught.value) == "line 2: an element has more than 256 attributes"
+    with pytest.raises(EventError, match="more than 3 attributes"):
+        parse_xml('<a b="" c="" d="" e=""/>'.encode("utf-16"), max_attributes=3)

@@ -38,7 +38,13 @@ def command(pipeline: Path, events: tuple[Path, ...], topic: str, mapping: str, 
     bad = 0
 
     def parse(_: Path, raw: bytes) -> Event:
-        return Event.parse(raw, max_bytes=loaded.node.max_event)
+        bounds = loaded.node
+        return Event.parse(
+            raw,
+            max_bytes=bounds.max_event,
+            max_depth=bounds.max_depth,
+            max_attributes=bounds.max_attributes,
+        )
 
     with reader_of_notices(loaded, topic, mapping) as read:
         for number, path in enumerate(events):
