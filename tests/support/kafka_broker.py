@@ -37,10 +37,12 @@ class Broker:
 
     Attributes:
         port: where it listens, on 127.0.0.1.
+        login: librdkafka's settings with which to log in, where something before it asks for that.
     """
 
     port: int
     process: subprocess.Popen[bytes] = attrs.field(repr=False)
+    login: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
     @property
     def address(self) -> str:
@@ -49,7 +51,7 @@ class Broker:
     @property
     def config(self) -> dict[str, Any]:
         """What a client of the test is made with."""
-        return {"bootstrap.servers": self.address, "log_level": 0}
+        return {"bootstrap.servers": self.address, "log_level": 0, **self.login}
 
     def freeze(self) -> None:
         """Let it answer nothing, as if a cable were cut."""

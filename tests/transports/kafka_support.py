@@ -55,6 +55,7 @@ class KafkaNode:
     refused: list[tuple[bytes, str, str]] = attrs.field(factory=list)
     signs: list[str] = attrs.field(factory=list)
     settled: list[tuple[str, str]] = attrs.field(factory=list)
+    notes: dict[str, str] = attrs.field(factory=dict)
     _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     _out: Any = attrs.field(factory=lambda: trio.open_memory_channel[Sequence[voeflow.Delivery]](1000))
 
@@ -80,6 +81,13 @@ class KafkaNode:
 
     def heard(self, peer: str = "") -> None:
         self.signs.append(peer)
+
+    async def bookmarks(self) -> dict[str, str]:
+        await trio.lowlevel.checkpoint()
+        return dict(self.notes)
+
+    def bookmark(self, key: str, value: str) -> None:
+        self.notes[key] = value
 
     async def take(self) -> Sequence[voeflow.Delivery]:
         taken: Sequence[voeflow.Delivery] = await self._out[1].receive()

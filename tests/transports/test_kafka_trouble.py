@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import trustme
 import voeflow
 from faults.cable import Cable
 from support.kafka_broker import Broker, broker, free_port
+from support.nodes import read
 from support.samples import voevent
 from transports.kafka_support import KafkaNode, consumer, running, told
 from voeflow_transports.kafka.consume import KafkaConsume
@@ -144,6 +146,22 @@ async def test_a_certificate_of_an_unknown_authority_is_told_with_the_setting_fo
             nursery.cancel_scope.cancel()
     assert "certificate" in line["reason"]
     assert "ssl.ca.location" in line["remedy"]
+
+
+@pytest.mark.parametrize(
+    "plugin", ["gcn", "hopskotch", "hopskotch-publish", "kafka-consume", "kafka-produce"]
+)
+def test_without_confluent_kafka_it_is_told_what_to_install(
+    plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    named = {"gcn": 'notices = "svom.*"', "hopskotch": 'topics = "t"', "kafka-consume": 'topics = "t"'}
+    servers = 'servers = "127.0.0.1:1"'
+    pipeline = f'[transports.it]\nplugin = "{plugin}"\n{servers}\n' + named.get(plugin, 'topic = "t"')
+    with pytest.raises(voeflow.PipelineError) as mistake:
+        read(tmp_path, pipeline)
+    assert "transports.it" in str(mistake.value)
+    assert "pip install 'voeflow[kafka]'" in str(mistake.value)
 
 
 def given(cls: Any, **settings: Any) -> Any:

@@ -13,7 +13,7 @@ import voeflow
 Value = bool | int | float | voeflow.Secret
 
 #: What is said where confluent-kafka is not installed.
-MISSING = "it needs confluent-kafka, which is not installed: pip install 'voeflow[kafka]'"
+MISSING = "this transport needs confluent-kafka, which is not installed: pip install 'voeflow[kafka]'"
 
 _AS_OPTION = {
     "bootstrap.servers": "write it as the option `servers`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from ._lane import Lane
 from ._message import Message, Refused, Understood
 from ._start import Starter
 from ._telling import Telling
-from ._topics import matches_none
+from ._topics import is_pattern, matches_none
 
 log = structlog.get_logger()
 
@@ -67,6 +68,7 @@ class Reading:
     _paused: bool = attrs.field(default=False, init=False)
     _closing: bool = attrs.field(default=False, init=False)
     _commits: int = attrs.field(default=0, init=False)
+    _existing: list[str] = attrs.field(factory=list, init=False)
 
     def open(self) -> None:
         """Make the consumer and subscribe; nothing is read yet.
@@ -172,8 +174,13 @@ class Reading:
         """Tell of an error that came as a message."""
         if error.code() == error._PARTITION_EOF:
             return
-        if raw.topic() and error.code() in (error.UNKNOWN_TOPIC_OR_PART, error.TOPIC_AUTHORIZATION_FAILED):
-            self.telling.trouble(error, topic=raw.topic())
+        topic = raw.topic()
+        if topic and error.code() == error.UNKNOWN_TOPIC_OR_PART:
+            if not is_pattern(topic):  # of those it is told that nothing matches
+                near = difflib.get_close_matches(topic, self._existing, 1, 0.8)
+                self.telling.trouble(error, topic=topic, nearest=near[0] if near else "")
+        elif topic and error.code() == error.TOPIC_AUTHORIZATION_FAILED:
+            self.telling.trouble(error, topic=topic)
         else:
             self.telling.error(error)
 
@@ -187,8 +194,10 @@ class Reading:
             return  # why is told by `error_cb`
         self.telling.connected()
         self.starter.saw(metadata.topics)
+        self._existing = list(metadata.topics)
         for pattern in matches_none(self.topics, metadata.topics):
-            log.warning("no topic matches yet", transport=self.telling.name, pattern=pattern)
+            remedy = self.telling.remedies.about_topic(pattern)
+            log.warning("no topic matches yet", transport=self.telling.name, pattern=pattern, remedy=remedy)
 
     def _meaning(self, message: Message) -> Understood:
         size = len(message.value or b"")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -14,8 +16,14 @@ from voeflow_transports.vtp._sparingly import Sparingly
 
 log = structlog.get_logger()
 
-#: How often the same trouble is told, in seconds; librdkafka reports some many times a second.
-_TOLD_EVERY = 300.0
+#: How often the same trouble with a connection is told, and with a topic, in seconds; librdkafka reports some
+#: many times a second.
+_TOLD_EVERY, _TOPIC_TOLD_EVERY = 300.0, 3600.0
+
+#: How librdkafka says that it got no token because the endpoint has another certificate than it trusts, or
+#: cannot be reached: by the code for a refused credential, which it is not, and in libcurl's words.
+_OF_CERTIFICATE = re.compile(r"certificate|\bSSL\b", re.IGNORECASE)
+_OF_NETWORK = re.compile(r"connect|resolve|timed? ?out", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -24,9 +32,14 @@ class Remedies:
 
     credentials: str = "see that the user and password, or the token, in `settings` are those of the broker"
     certificate: str = "set ssl.ca.location in `settings` to the certificate of the authority that signed it"
-    topic: str = "see that it is spelt as the broker has it, or create it"
+    topic: str | Callable[[str], str] = "see that it is spelt as the broker has it, or create it"
     permission: str = "let the broker's administrator permit it to this user"
     reach: str = "see that `servers` names the broker and that a firewall lets the connection through"
+    tokens: str = "see that the token endpoint in `settings` is right and can be reached from here"
+
+    def about_topic(self, name: str) -> str:
+        """Say what to do about a topic that is not there."""
+        return self.topic if isinstance(self.topic, str) else self.topic(name)
 
 
 def _codes(error: Any) -> dict[int, str]:
@@ -64,6 +77,7 @@ class Telling:
     _reason: str = ""
     _why: str = ""
     _told: Sparingly = attrs.field(factory=lambda: Sparingly(_TOLD_EVERY))
+    _topics_told: Sparingly = attrs.field(factory=lambda: Sparingly(_TOPIC_TOLD_EVERY))
     _kinds: dict[int, str] = attrs.field(factory=dict)
 
     def connected(self) -> None:
@@ -81,7 +95,7 @@ class Telling:
         elif error.code() == error._ALL_BROKERS_DOWN:
             if self.up is not False or self._why == "reach":  # else why is known, and told
                 self._lost(self._reason or reason, "reach")
-        elif kind in ("credentials", "certificate"):
+        elif kind in ("credentials", "certificate", "tokens"):
             self._lost(reason, kind)
         elif kind == "reach":
             self._reason = reason  # one broker of several: news only if it is all of them
@@ -91,10 +105,13 @@ class Telling:
 
     def trouble(self, error: Any, **facts: object) -> None:
         """Tell of something that does not end the connection, with what it is about."""
-        remedy = self._remedy(self._kind(error))
+        kind = self._kind(error)
         reason = voeflow.printable(error.str() or str(error), 300)
-        about = "unknown topic" if self._kind(error) == "topic" else "trouble with Kafka"
-        self._tell(about, str(error.code()) + str(facts), reason=reason, remedy=remedy, **facts)
+        remedy = self._remedy(kind, str(facts.get("topic", "")))
+        about, told = "trouble with Kafka", self._told
+        if kind == "topic":
+            about, told = "unknown topic", self._topics_told
+        self._tell(about, str(error.code()) + str(facts), told, reason=reason, remedy=remedy, **facts)
 
     def problem(self, error: Any) -> str:
         """Give an error and its remedy as one text, for what is told elsewhere."""
@@ -113,10 +130,11 @@ class Telling:
         if self.up:
             self._told = Sparingly(_TOLD_EVERY)  # it is news again
         self.up, self._why = False, kind
-        self._tell(event, kind, servers=self.servers, reason=reason, remedy=self._remedy(kind))
+        remedy = self._remedy(kind)
+        self._tell(event, kind, self._told, servers=self.servers, reason=reason, remedy=remedy)
 
-    def _tell(self, event: str, thing: str, **facts: object) -> None:
-        more = self._told.due(f"{event} {thing}", time.monotonic())
+    def _tell(self, event: str, thing: str, told: Sparingly, **facts: object) -> None:
+        more = told.due(f"{event} {thing}", time.monotonic())
         if more is not None:
             shown = {key: value for key, value in facts.items() if value != ""}
             log.error(event, transport=self.name, **shown, **({"unsaid": more} if more else {}))
@@ -124,9 +142,17 @@ class Telling:
     def _kind(self, error: Any) -> str:
         if not self._kinds:
             self._kinds = _codes(error)
-        return self._kinds.get(error.code(), "")
+        kind = self._kinds.get(error.code(), "")
+        if kind == "credentials" and "token" in error.str():
+            if _OF_CERTIFICATE.search(error.str()):
+                return "certificate"
+            if _OF_NETWORK.search(error.str()):
+                return "tokens"
+        return kind
 
-    def _remedy(self, kind: str) -> str:
+    def _remedy(self, kind: str, topic: str = "") -> str:
+        if kind == "topic":
+            return self.remedies.about_topic(topic)
         return str(getattr(self.remedies, kind)) if kind else ""
 
 

@@ -163,12 +163,11 @@ class Gcn:
         find = partial(find_client, self.client_id, self.client_secret, os.environ)
         task_status.started()
         credential = await credential_of(find, node.name)
-        wanted = self._wanted()
         servers = self.servers or (f"kafka.{self.domain}:9092",)
         terms = Terms(
             servers=servers,
             config=consumer_config(servers, group, {**self._login(credential), **self.settings}),
-            topics=tuple(dict.fromkeys([*wanted, HEARTBEAT])),
+            topics=tuple(dict.fromkeys([*self._wanted(), HEARTBEAT])),
             start=read_start(self.start),
             understand=partial(understand, mapping=self.mapping),
             commit=self.commit,
@@ -179,9 +178,10 @@ class Gcn:
                 f" {self.domain} and still good, or {WHERE}",
                 certificate="set ssl.ca.location and https.ca.location in `settings` to the file of"
                 " certificates that this machine trusts",
-                topic=remedy(wanted),
+                topic=about_topic,
                 permission="the credential needs the scope gcn.nasa.gov/kafka-public-consumer: " + WHERE,
                 reach=f"see that a firewall lets connections through to {', '.join(servers)}",
+                tokens=f"see that a firewall lets connections through to https://auth.{self.domain}",
             ),
         )
         await consume(node, terms, task_status=trio.TASK_STATUS_IGNORED)
@@ -200,6 +200,13 @@ class Gcn:
             "sasl.oauthbearer.client.secret": credential.client_secret.reveal(),
             "sasl.oauthbearer.token.endpoint.url": f"https://auth.{self.domain}/oauth2/token",
         }
+
+
+def about_topic(name: str) -> str:
+    """Say what to do about one of the topics that GCN does not have."""
+    if name == HEARTBEAT:
+        return "without it events alone are signs of life, for `silent_after`"
+    return remedy([name])
 
 
 def understand(message: Message, *, mapping: str = "") -> Understood:

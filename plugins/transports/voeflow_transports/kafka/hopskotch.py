@@ -174,12 +174,19 @@ def login_settings(credential: Credential) -> dict[str, Any]:
     return {**trust(os.environ), **credential.settings()}
 
 
+def about_topic(name: str) -> str:
+    """Say what to do about a topic that Hopskotch does not have."""
+    if name == HEARTBEAT:
+        return "without it events alone are signs of life, for `silent_after`"
+    return "see https://my.hop.scimma.org for the topics that there are"
+
+
 def remedies(credential: Credential) -> Remedies:
     """Say what to do about what can go wrong at Hopskotch."""
     return Remedies(
         credentials=f"see that the password of {credential.username} from {credential.source} is right, or"
         f" {WHERE}",
-        topic="see https://my.hop.scimma.org for the topics that there are",
+        topic=about_topic,
         permission=f"let the topic's owner permit it to {credential.username} at https://my.hop.scimma.org;"
         " a consumer group has to begin with the username and a hyphen",
     )
