@@ -10,6 +10,7 @@ from voeflow._compose_values import Contact, Inference, Reference, Why
 from voeflow._errors import (
     EventError,
     FilterError,
+    GiveUp,
     Later,
     Mistake,
     PipelineError,
@@ -24,6 +25,7 @@ from voeflow._hookspecs import hookimpl
 from voeflow._ivoid import Ivoid, parse_ivoid
 from voeflow._node_api import Delivery, History, Node, Submission, Validation
 from voeflow._notice import Attachment, Mapped, Notice, NoticeMapping
+from voeflow._places import Places
 from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds, show_seconds
 from voeflow._secret import Secret
 from voeflow._text import printable
@@ -44,6 +46,7 @@ __all__ = [
     "Event",
     "EventError",
     "FilterError",
+    "GiveUp",
     "Group",
     "History",
     "Inference",
@@ -57,6 +60,7 @@ __all__ = [
     "Param",
     "Params",
     "PipelineError",
+    "Places",
     "PluginError",
     "Position",
     "Reference",

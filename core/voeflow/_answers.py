@@ -11,6 +11,7 @@ import trio
 
 from voeflow._errors import FilterError
 from voeflow._event import Event
+from voeflow._places import PlaceKeeper, PlacesInMemory, PlacesOf, wants_places
 from voeflow._raised import Raised, describe
 from voeflow._store_records import StoredVerdict
 from voeflow._tables import FilterTable
@@ -50,10 +51,14 @@ class Filters:
     Args:
         tables: the pipeline's filter tables by name.
         timeout: the longest that one answer may take, in seconds.
+        keeper: where places are kept; in memory, for a dry run, if left out.
     """
 
-    def __init__(self, tables: Mapping[str, FilterTable], timeout: float) -> None:
+    def __init__(
+        self, tables: Mapping[str, FilterTable], timeout: float, keeper: PlaceKeeper | None = None
+    ) -> None:
         self._tables = tables
+        self._keeper = keeper or PlacesInMemory()
         self._timeout = timeout
         self._reasons: list[StoredVerdict] = []
         self._limiters = {name: _limiter() for name in tables}
@@ -78,6 +83,10 @@ class Filters:
     def all_inline(self, when: When) -> bool:
         """Whether `when` asks only filters that are asked on the event loop."""
         return all(getattr(self._tables[name].instance, "inline", False) for name in when.names)
+
+    def in_order(self, when: When) -> bool:
+        """Whether `when` asks a filter whose answer hangs on the events that it was asked about before."""
+        return any(wants_places(self._tables[name].instance.matches) for name in when.names)
 
     async def hold(self, when: When, envelope: Envelope) -> bool:
         """Judge a sink's `when` over an event, asking only the filters that decide it.
@@ -125,15 +134,18 @@ class Filters:
     async def _ask_apart(self, table: FilterTable, envelope: Envelope) -> Verdict | FilterError:
         answered = envelope.answers[table.name] = trio.Event()
         matches = table.instance.matches
+        asked: tuple[object, ...] = (envelope.event,)
+        if wants_places(matches):
+            asked = (envelope.event, PlacesOf(table.name, self._keeper))
         try:
             with trio.fail_after(self._timeout):
                 if inspect.iscoroutinefunction(matches):
                     with at_work(f"filters.{table.name}"):
-                        result = await matches(envelope.event)
+                        result = await matches(*asked)
                 else:
                     result = await trio.to_thread.run_sync(
                         matches,
-                        envelope.event,
+                        *asked,
                         abandon_on_cancel=True,
                         limiter=self._limiters[table.name],
                     )

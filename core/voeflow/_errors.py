@@ -8,7 +8,8 @@ VoeflowError
 ├── StoreError           the event store cannot be opened, read or written
 ├── FilterError          a filter that raised or ran out of time
 ├── StartError           a node that cannot start: which table, and why
-└── Later                raised by a handler: not now, ask me again
+├── Later                raised by a handler: not now, ask me again
+└── GiveUp               raised by a handler: not now, and not later either
 ```
 
 They hold data and format late, so that a caller can show them its own way. Anything else that escapes
@@ -169,3 +170,22 @@ class Later(VoeflowError):  # noqa: N818 - it is an answer, not a fault
 
     def __str__(self) -> str:
         return f"in {self.seconds:g} s: {self.reason}"
+
+
+class GiveUp(VoeflowError):  # noqa: N818 - it is an answer, not a fault
+    """Raised by a handler: this event will not be taken, however often it is handed over.
+
+    It becomes a dead letter at once, whatever `retries` says: kept, shown by `voeflow events list --dead`,
+    and handed over again by `voeflow events replay`. For what another try cannot mend: the far end has looked
+    at the event and refused it. A far end that is away is a failure like any other.
+
+    Attributes:
+        reason: why; made one line of printable text.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = printable(str(reason), 1000)
+
+    def __str__(self) -> str:
+        return self.reason

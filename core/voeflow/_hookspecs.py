@@ -72,7 +72,8 @@ def register_filters() -> Mapping[str, type]:  # type: ignore[empty-body]  # a h
         The classes by name. Each is an attrs class, whose fields are the keys of its table, with
         `matches(self, event)`, a `def` or `async def` that returns a bool or a `voeflow.Verdict`. A plain
         `def` is run in a worker thread, unless the class says `inline = True`, which promises that it is
-        quick.
+        quick. One whose answer hangs on earlier events is `matches(self, event, places)`; see
+        `voeflow.Places`.
 
     Raises:
         Exception: anything; the filters of this hook are then not installed, and the reason is told where one

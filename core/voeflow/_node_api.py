@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
-from voeflow._errors import Later
+from voeflow._errors import GiveUp, Later
 from voeflow._text import printable
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Submission:
 #: The longest reason for a failure or a refusal that is kept, in characters.
 MAX_REASON = 1000
 
-#: How a delivery ended: None is done, text is a failure, `Later` is neither.
-Ending = str | Later | None
+#: How a delivery ended: None is done, text is a failure, `GiveUp` the last one, `Later` is none of these.
+Ending = str | Later | GiveUp | None
 
 
 def _ignore(_: Delivery, __: Ending) -> None:
@@ -60,8 +60,8 @@ def _ignore(_: Delivery, __: Ending) -> None:
 class Delivery:
     """One event on its way to one sink.
 
-    A transport that is a sink says `done()`, `failed(reason)` or `later(seconds, reason)` for each; for a
-    handler the node does so. What was never settled is handed over again after a restart.
+    A transport that is a sink says `done()`, `failed(reason)`, `give_up(reason)` or `later(seconds, reason)`
+    for each; for a handler the node does so. What was never settled is handed over again after a restart.
 
     Attributes:
         event: the event.
@@ -97,6 +97,11 @@ class Delivery:
         later = Later(seconds, reason)
         settle, self._settle = self._settle, _ignore
         settle(self, later)
+
+    def give_up(self, reason: str) -> None:
+        """Say that it cannot be delivered, however often it is tried, and why: see `GiveUp`."""
+        settle, self._settle = self._settle, _ignore
+        settle(self, GiveUp(reason))
 
 
 @attrs.frozen

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
 from voeflow._keys import HANDLER_KEYS, RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, own_defaults
 from voeflow._options import class_faults, read_options
+from voeflow._places import wants_places
 from voeflow._text import printable
 
 #: What a plugin is: it is named in one of the three families of tables.
@@ -80,6 +81,11 @@ def why_unusable(kind: Kind, name: object, cls: object) -> str:
         return f"the {kind} {name} ({cls.__name__}) has no {method}: write `{signature}`"
     if kind == "transport" and not inspect.iscoroutinefunction(inspect.unwrap(getattr(cls, method))):
         return f"the {kind} {name} ({cls.__name__}) has a {method} that is not async: write `{signature}`"
+    if kind == "filter" and wants_places(getattr(cls, method)) and _on_the_loop(cls):
+        return (
+            f"the {kind} {name} ({cls.__name__}) takes places, which are on disk: make `matches` a plain"
+            " `def`, and leave `inline` out"
+        )
     if faults := class_faults(cls, RESERVED[kind]):
         return f"the {kind} {name} ({cls.__name__}): {'; '.join(faults)}"
     needs = getattr(cls, "needs", ())
@@ -90,6 +96,11 @@ def why_unusable(kind: Kind, name: object, cls: object) -> str:
         if mistakes:
             return f"the {kind} {name} ({cls.__name__}) has a bad class variable: {mistakes[0]}"
     return ""
+
+
+def _on_the_loop(cls: Any) -> bool:
+    """Whether a filter is asked on the event loop."""
+    return inspect.iscoroutinefunction(inspect.unwrap(cls.matches)) or bool(getattr(cls, "inline", False))
 
 
 def is_name(name: object) -> bool:

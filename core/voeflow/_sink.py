@@ -11,7 +11,7 @@ import structlog
 import trio
 
 from voeflow._answers import Envelope, Filters
-from voeflow._errors import FilterError, Later, StoreError
+from voeflow._errors import FilterError, GiveUp, Later, StoreError
 from voeflow._feed import READ_AGAIN, Feed, reread
 from voeflow._ledger import Ledger
 from voeflow._node_api import Delivery, Ending
@@ -146,18 +146,11 @@ class Sink:
         while True:
             async with self._taking:
                 pulled = await self._pull(limit)
-            wanted: list[Delivery | None] = [None] * len(pulled)
-            try:
-                if len(pulled) == 1 or self._filters.all_inline(self.policy.when):
-                    for index, (envelope, row) in enumerate(pulled):
-                        wanted[index] = await self._judge(envelope, row)
-                else:
-                    async with trio.open_nursery() as nursery:
-                        for index, (envelope, row) in enumerate(pulled):
-                            nursery.start_soon(self._judge_into, wanted, index, envelope, row)
-            except trio.Cancelled:
-                self._put_back(pulled)
-                raise
+                in_order = self._filters.in_order(self.policy.when)
+                wanted = await self._judge_all(pulled, one_by_one=True) if in_order else []
+            if not in_order:
+                one_by_one = len(pulled) == 1 or self._filters.all_inline(self.policy.when)
+                wanted = await self._judge_all(pulled, one_by_one=one_by_one)
             if deliveries := [delivery for delivery in wanted if delivery is not None]:
                 return deliveries
 
@@ -225,6 +218,23 @@ class Sink:
         """Whoever waited for these was cancelled: the next who takes shall have them at once."""
         self._wait_again([row or Waiting(envelope.seq) for envelope, row in pulled], due=0.0)
 
+    async def _judge_all(
+        self, pulled: Sequence[tuple[Envelope, Waiting | None]], *, one_by_one: bool
+    ) -> list[Delivery | None]:
+        wanted: list[Delivery | None] = [None] * len(pulled)
+        try:
+            if one_by_one:
+                for index, (envelope, row) in enumerate(pulled):
+                    wanted[index] = await self._judge(envelope, row)
+            else:
+                async with trio.open_nursery() as nursery:
+                    for index, (envelope, row) in enumerate(pulled):
+                        nursery.start_soon(self._judge_into, wanted, index, envelope, row)
+        except trio.Cancelled:
+            self._put_back(pulled)
+            raise
+        return wanted
+
     async def _judge_into(
         self, wanted: list[Delivery | None], index: int, envelope: Envelope, row: Waiting | None
     ) -> None:
@@ -282,8 +292,10 @@ class Sink:
             due = time.time() + ending.seconds
             self._ledger.postpone(attrs.evolve(row, attempts=attempts, due=due, reason=ending.reason))
         else:
-            failed = attrs.evolve(row, attempts=row.attempts + 1, reason=ending)
-            self._failed(envelope, failed, failed.failures)
+            hopeless = isinstance(ending, GiveUp)
+            reason = ending.reason if isinstance(ending, GiveUp) else ending
+            failed = attrs.evolve(row, attempts=row.attempts + 1, reason=reason)
+            self._failed(envelope, failed, failed.failures, hopeless=hopeless)
         self._feed.changed.unpark_all()
 
     def _delivered(self, envelope: Envelope) -> None:
@@ -296,17 +308,18 @@ class Sink:
         if self._failed(envelope, attrs.evolve(row, reason=str(error)), tries):
             del self._unanswered[envelope.seq]
 
-    def _failed(self, envelope: Envelope, row: Waiting, tries: int) -> bool:
+    def _failed(self, envelope: Envelope, row: Waiting, tries: int, *, hopeless: bool = False) -> bool:
         """Plan the next try, or give up; whether it is given up.
 
         Args:
             envelope: the event.
             row: what waits or is given up, but for the time.
             tries: how often the sink, or its filters, have failed.
+            hopeless: whether another try cannot end better.
         """
         now = time.time()
         since = row.since if row.since is not None else now
-        dead = self.policy.gives_up(tries, since, now)
+        dead = hopeless or self.policy.gives_up(tries, since, now)
         attempt = row.attempts or tries
         facts = {"sink": self.name, "ivorn": envelope.event.ivorn, "attempt": attempt, "reason": row.reason}
         if dead:

@@ -1,15 +1,16 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
 A few modules alone talk to SQLite: `_store` (writing) with `_store_write` (the rows), `_store_reader`
-(reading), `_store_prune` (letting go), `_store_select` and `_store_deliveries` (looking into it),
-`_store_asked` (what is to be handed over again) and `_store_format` (its tables). All methods block; the node
-calls them from worker threads.
+(reading), `_store_prune` (letting go), `_store_places` (what filters remember), `_store_select` and
+`_store_deliveries` (looking into it), `_store_asked` (what is to be handed over again) and `_store_format`
+(its tables). All methods block; the node calls them from worker threads.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from voeflow._store_format import (
     transaction,
 )
 from voeflow._store_lock import acquire, release
+from voeflow._store_places import add_place
 from voeflow._store_prune import look_up, release_pages, remove
 from voeflow._store_reader import StoreReader, last_seq
 from voeflow._store_records import (
@@ -159,6 +161,27 @@ class Store(StoreReader):
         """
         with self._transaction("NORMAL") as writer:
             writer.executemany("INSERT OR REPLACE INTO bookmarks VALUES (?, ?, ?)", bookmarks)
+
+    def take_place(self, filter_: str, key: bytes, event: bytes, limit: int) -> int | None:
+        """Give an event a place under a key of a filter, if one is left; on return it is on disk.
+
+        Args:
+            filter_: the name of its table.
+            key: 32 bytes that stand for the key.
+            event: the event's digest.
+            limit: how many places there are.
+
+        Returns:
+            The event's place, from 1; None where others have them all.
+
+        Raises:
+            StoreError: the store cannot be read or written; no place was given.
+        """
+        known = self.known_place(filter_, key, event)
+        if known.own is not None or known.taken >= limit:  # most events: nothing is to be written
+            return known.own
+        with self._transaction("FULL") as writer:
+            return add_place(writer, filter_, key, event, limit, time.time())
 
     def open_sinks(self, names: Sequence[str]) -> dict[str, SinkState]:
         """Say which sinks there are, and get what each has still to do.

@@ -108,9 +108,24 @@ _FORMAT_2 = (
     "ALTER TABLE refusals ADD COLUMN place TEXT NOT NULL DEFAULT ''",
 )
 
+#: The places that filters have given to events; see `voeflow.Places`. A key and an event are known by their
+#: digests.
+_FORMAT_3 = (
+    """CREATE TABLE places(
+        filter TEXT NOT NULL,
+        key BLOB NOT NULL,
+        place INTEGER NOT NULL,
+        event BLOB NOT NULL,
+        taken REAL NOT NULL,
+        PRIMARY KEY(filter, key, place),
+        UNIQUE(filter, key, event)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX places_by_time ON places(taken)",
+)
+
 #: The way from an empty file to today's format: step N, counted from 1, brings a store of format N - 1 to N.
 #: What stands here is never changed once released; a new format is a new step.
-STEPS: tuple[tuple[str, ...], ...] = (_FORMAT_1, _FORMAT_2)
+STEPS: tuple[tuple[str, ...], ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3)
 
 #: A store up to this size is checked whole when it is opened, in bytes: about 0.1 s. Of a larger one, what a
 #: start needs is checked: the tables of sinks and deliveries and the newest event.

@@ -26,14 +26,16 @@ class Prunable:
     Attributes:
         events: positions in the log.
         refusals: their row numbers.
+        places: what filters remember, by filter, key and place.
     """
 
     events: Sequence[int]
     refusals: Sequence[int]
+    places: Sequence[tuple[str, bytes, int]]
 
 
 def look_up(connection: sqlite3.Connection, received_before: float, limit: int) -> Prunable:
-    """Find the oldest events that nobody needs any more, and refusals that are old or too many.
+    """Find the oldest events that nobody needs any more, refusals that are old or too many, and old places.
 
     Args:
         connection: one for reading; this may take a while where much is old and still owed to a sink.
@@ -57,7 +59,13 @@ def look_up(connection: sqlite3.Connection, received_before: float, limit: int) 
         "SELECT id FROM refusals WHERE id <= ? OR received < ? ORDER BY id LIMIT ?",
         (beyond or 0, received_before, limit),
     )
-    return Prunable([seq for (seq,) in events], [row for (row,) in refusals])
+    # Of an event that is still there, the answer is still wanted.
+    places = connection.execute(
+        """SELECT filter, key, place FROM places WHERE taken < ?
+        AND NOT EXISTS (SELECT 1 FROM events WHERE events.digest = places.event) ORDER BY taken LIMIT ?""",
+        (received_before, limit),
+    )
+    return Prunable([seq for (seq,) in events], [row for (row,) in refusals], places.fetchall())
 
 
 def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
@@ -66,7 +74,7 @@ def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
     An event for which a delivery has begun to wait in between stays.
 
     Returns:
-        How many events and refusals were removed.
+        How many events, refusals and places were removed.
     """
     removed = 0
     for seq in prunable.events:
@@ -84,7 +92,8 @@ def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
             connection.execute("DELETE FROM attachments WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM notices WHERE seq = ?", (seq,))
     connection.executemany("DELETE FROM refusals WHERE id = ?", [(row,) for row in prunable.refusals])
-    return removed + len(prunable.refusals)
+    connection.executemany("DELETE FROM places WHERE filter = ? AND key = ? AND place = ?", prunable.places)
+    return removed + len(prunable.refusals) + len(prunable.places)
 
 
 def release_pages(connection: sqlite3.Connection) -> None:

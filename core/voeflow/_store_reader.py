@@ -15,6 +15,7 @@ from voeflow._errors import StoreError
 from voeflow._notice import Attachment
 from voeflow._store_asked import anything_asked, asked_for
 from voeflow._store_format import STEPS, connect_to_read, explained, format_of
+from voeflow._store_places import Known, find_place
 from voeflow._store_records import StoredEvent, Waiting
 
 #: The columns of a `StoredEvent`, in the order of its fields.
@@ -82,6 +83,31 @@ class StoreReader:
         """Give the position that was given last; 0 when none ever was."""
         with self._reading, explained(self.path, "read"):
             return last_seq(self._reader)
+
+    def known_place(self, filter_: str, key: bytes, event: bytes) -> Known:
+        """Look up what the node has under a key of a filter.
+
+        Args:
+            filter_: the name of its table.
+            key: 32 bytes that stand for the key.
+            event: the event's digest.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._reading, explained(self.path, "read"):
+            return find_place(self._reader, filter_, key, event)
+
+    def take_place(self, filter_: str, key: bytes, event: bytes, limit: int) -> int | None:
+        """Say which place of `known_place` an event has, or would be given now; nothing is written.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        known = self.known_place(filter_, key, event)
+        if known.own is not None or known.taken >= limit:
+            return known.own
+        return known.taken + 1
 
     def read(self, after: int, limit: int, max_bytes: int) -> list[StoredEvent]:
         """Read on in the log.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
-from voeflow._errors import Later, StartError
+from voeflow._errors import GiveUp, Later, StartError
 from voeflow._event import Event
 from voeflow._node_api import Delivery
 from voeflow._quantities import show_seconds
@@ -142,6 +142,8 @@ async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None
             await call(delivery)
     except Later as later:
         delivery.later(later.seconds, later.reason)
+    except GiveUp as hopeless:
+        delivery.give_up(hopeless.reason)
     except BaseException as error:
         raised = Raised.of(error)
         if raised.fault is not None:

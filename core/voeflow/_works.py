@@ -51,7 +51,7 @@ class Works:
 
     def __init__(self, pipeline: Pipeline, store: Store, observers: Observers, nursery: trio.Nursery) -> None:
         self.pipeline = pipeline
-        self.filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
+        self.filters = Filters(pipeline.filters, pipeline.node.filter_timeout, store)
         bounds = pipeline.node
         self.intake = Intake(
             store, self._offer, observers, bounds.max_event, bounds.max_depth, bounds.max_attributes

@@ -339,6 +339,31 @@ async def test_a_handler_that_asks_for_later_is_not_counted_as_failing(tmp_path:
     assert len(pipeline.handlers["busy"].instance.attempts) == 8
 
 
+async def test_a_handler_that_gives_up_has_a_dead_letter_at_once(tmp_path: Path) -> None:
+    given_up = trio.Event()
+
+    @attrs.frozen
+    class Hopeless:
+        async def handle(self, event: voeflow.Event) -> None:
+            raise voeflow.GiveUp("refused\nfor good")
+
+    class Watches:
+        @voeflow.hookimpl
+        def delivery_failed(self, dead: bool, attempt: int) -> None:
+            assert (dead, attempt) == (True, 1)
+            given_up.set()
+
+    toml = SIMPLE + '[handlers.hopeless]\nplugin = "hopeless"\nretries = 9\n'
+    async with running(tmp_path, toml, [_handlers(hopeless=Hopeless), Watches()]) as (pipeline, _):
+        await pipeline.transports["in"].instance.node.submit(voevent())
+        with trio.fail_after(10):
+            await given_up.wait()
+    store = Store.open(tmp_path / "voeflow.db")
+    (dead,) = select_dead(store, Selection())
+    store.close()
+    assert (dead.sink, dead.attempts, dead.reason) == ("hopeless", 1, "refused\\nfor good")
+
+
 class _Raises:
     def matches(self, event: voeflow.Event) -> bool:
         raise RuntimeError("out of order")

@@ -24,9 +24,11 @@ def test_holds_as_boolean_of_xpath_does(expression: str, holds: bool) -> None:
 
 
 def test_the_filters_are_registered_under_the_names_of_the_contract() -> None:
-    assert set(register_filters()) == {"age", "author", "cites", "cone", "ivorn", "notice", "role", "xpath"}
+    assert set(register_filters()) == {
+        *("age", "author", "cites", "cone", "ivorn", "notice", "once", "param", "rate", "role", "xpath")
+    }
 
 
 def test_only_what_is_surely_quick_stays_on_the_event_loop() -> None:
     inline = {name for name, cls in register_filters().items() if getattr(cls, "inline", False)}
-    assert inline == {"age", "author", "cites", "ivorn", "notice", "role"}
+    assert inline == {"age", "author", "cites", "ivorn", "notice", "param", "role"}

@@ -123,13 +123,16 @@ def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoreReader, S
     when, mistakes = read_when("--where", where, pipeline.filters)
     if when is None:
         fail(str(mistakes[0]).replace("--where.when", "--where"), BAD_PIPELINE)
-    filters = Filters(pipeline.filters, pipeline.node.filter_timeout)
+
+    @functools.lru_cache(maxsize=1)
+    def filters(store: StoreReader) -> Filters:
+        return Filters(pipeline.filters, pipeline.node.filter_timeout, store)
 
     def holds(store: StoreReader, stored: StoredEvent) -> bool:
         import trio
 
         try:
-            return trio.run(filters.hold, when, reread(store.complete(stored)))
+            return trio.run(filters(store).hold, when, reread(store.complete(stored)))
         except FilterError as error:
             click.echo(f"{printable(stored.ivorn)}: left out: {error}", err=True)
             return False

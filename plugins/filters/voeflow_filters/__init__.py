@@ -12,10 +12,26 @@ from .cites import Cites
 from .cone import Cone
 from .ivorn import Ivorn
 from .notice import Notice
+from .once import Once
+from .param import Param
+from .rate import Rate
 from .role import Role
 from .xpath import XPathFilter
 
-__all__ = ["Age", "Author", "Cites", "Cone", "Ivorn", "Notice", "Role", "XPathFilter", "register_filters"]
+__all__ = [
+    "Age",
+    "Author",
+    "Cites",
+    "Cone",
+    "Ivorn",
+    "Notice",
+    "Once",
+    "Param",
+    "Rate",
+    "Role",
+    "XPathFilter",
+    "register_filters",
+]
 
 
 @voeflow.hookimpl
@@ -28,6 +44,9 @@ def register_filters() -> Mapping[str, type]:
         "cone": Cone,
         "ivorn": Ivorn,
         "notice": Notice,
+        "once": Once,
+        "param": Param,
+        "rate": Rate,
         "role": Role,
         "xpath": XPathFilter,
     }
