@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import attrs
@@ -39,7 +39,7 @@ def keep_unchanged(old: Pipeline, new: Pipeline) -> Pipeline:
     return attrs.evolve(
         new,
         transports=_kept(old.transports, new.transports),
-        filters=_kept(old.filters, new.filters),
+        filters=_kept(old.filters, new.filters, _reads_the_same),
         handlers=_kept(old.handlers, new.handlers),
     )
 
@@ -47,10 +47,24 @@ def keep_unchanged(old: Pipeline, new: Pipeline) -> Pipeline:
 _Table = TypeVar("_Table", TransportTable, FilterTable, HandlerTable)
 
 
-def _kept(old: Mapping[str, _Table], new: Mapping[str, _Table]) -> Mapping[str, _Table]:
+def _kept(
+    old: Mapping[str, _Table], new: Mapping[str, _Table], same: Callable[[object, object], bool] | None = None
+) -> Mapping[str, _Table]:
     tables = {}
     for name, table in new.items():
         before = old.get(name)
-        same = before is not None and (before.plugin, before.keys) == (table.plugin, table.keys)
-        tables[name] = before if before is not None and same else table
+        keep = before is not None and (before.plugin, before.keys) == (table.plugin, table.keys)
+        if before is not None and keep and same is not None:
+            keep = same(before.instance, table.instance)
+        tables[name] = before if before is not None and keep else table
     return tables
+
+
+def _reads_the_same(before: object, now: object) -> bool:
+    """Whether two filters of the same keys are one: what they read from files may have changed since.
+
+    Only those that are values are compared, by what makes them equal. One that can change keeps what it has
+    learnt.
+    """
+    is_value = type(now).__hash__ is not None and type(now).__eq__ is not object.__eq__
+    return not is_value or before == now

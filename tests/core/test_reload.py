@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import read, running
 from support.samples import voevent
+from voeflow._changes import keep_unchanged
 from voeflow._store import Store
 
 BEFORE = """
@@ -72,6 +73,17 @@ async def test_what_did_not_change_goes_on_untouched(tmp_path: Path) -> None:
         await new.handlers["more"].instance.wait(1)
 
     assert Door.starts == 1
+
+
+async def test_a_filter_goes_on_untouched_unless_a_file_that_it_reads_has_changed(tmp_path: Path) -> None:
+    cone = '[filters.ours]\nplugin = "cone"\ntargets = "ours.csv"\nradius = 1\n'
+    (tmp_path / "ours.csv").write_text("name,ra,dec\nCrab,83.6,22.0\n")
+    before, _ = read(tmp_path, BEFORE + cone)
+    same, _ = read(tmp_path, BEFORE + cone)
+    (tmp_path / "ours.csv").write_text("name,ra,dec\nVela,128.8,-45.2\n")
+    other, _ = read(tmp_path, BEFORE + cone)
+    assert keep_unchanged(before, same).filters["ours"] is before.filters["ours"]
+    assert keep_unchanged(before, other).filters["ours"] is other.filters["ours"]
 
 
 async def test_a_new_handler_sees_new_events_only(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -90,6 +91,8 @@ def test_a_pipeline_on_a_page_has_no_mistake(block: Block, tmp_path: Path, plugi
     environment = dict.fromkeys(names, str(tmp_path)) | {"BROKER": "", "SITE_IVOID": "ivo://org.example/x"}
     for name in re.findall(r'file = "(?:\$\{[A-Z_]+\}/)?([\w-]+)"', block.text):
         (tmp_path / name).write_text("secret\n")
+    if 'plugin = "signed"' in block.text:
+        shutil.copytree(ROOT / "tests/support/keys", tmp_path / "keys")
     path = tmp_path / "pipeline.toml"
     path.write_text(whole(block.text), encoding="utf-8")
     load_pipeline(path, plugins, environment)

@@ -16,6 +16,7 @@ from .once import Once
 from .param import Param
 from .rate import Rate
 from .role import Role
+from .signed import Signed
 from .xpath import XPathFilter
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Param",
     "Rate",
     "Role",
+    "Signed",
     "XPathFilter",
     "register_filters",
 ]
@@ -48,5 +50,6 @@ def register_filters() -> Mapping[str, type]:
         "param": Param,
         "rate": Rate,
         "role": Role,
+        "signed": Signed,
         "xpath": XPathFilter,
     }

@@ -75,7 +75,7 @@ class Cone:
     overlap: bool = attrs.field(
         default=False, metadata={"help": "whether an event passes whose error circle reaches into the cone"}
     )
-    _targets: tuple[Target, ...] = attrs.field(init=False, repr=False, eq=False)
+    _targets: tuple[Target, ...] = attrs.field(init=False, repr=False)
 
     @_targets.default
     def _read(self) -> tuple[Target, ...]:

@@ -13,6 +13,7 @@ import trio
 import voeflow
 
 from ._addresses import AUTHORS_PORT, Address, read_remote
+from ._signing import Signer, read_signer
 from ._submit import Outcome, UnreachableError, submit_all
 
 #: The longest packet that Comet takes, in bytes: the default of the library that it reads frames with.
@@ -37,7 +38,8 @@ class _Packet:
         shown: its IVORN if it is known, else its file.
         version: its VOEvent version, or empty.
         raw: its bytes where they cannot be read again, else None.
-        size: how many bytes it has.
+        size: how many bytes it has, without the signature that it gets.
+        signer: what signs it on its way, or None.
     """
 
     name: str
@@ -45,12 +47,15 @@ class _Packet:
     version: str
     raw: bytes | None
     size: int
+    signer: Signer | None = None
 
     async def load(self) -> bytes:
         if self.raw is not None:
             await trio.lowlevel.checkpoint()
-            return self.raw
-        return await trio.Path(self.name).read_bytes()
+            raw = self.raw
+        else:
+            raw = await trio.Path(self.name).read_bytes()
+        return raw if self.signer is None else self.signer.sign(raw)
 
 
 @click.command("send")
@@ -72,17 +77,44 @@ class _Packet:
     "--timeout", default="30 s", show_default=True, help="How long to wait for it, and for each receipt."
 )
 @click.option("--no-check", is_flag=True, help="Send the files as they are, even what is no VOEvent.")
-def send(events: tuple[str, ...], remote: str, timeout: str, no_check: bool) -> None:
+@click.option(
+    "--sign",
+    "key",
+    metavar="KEY",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Sign each event with the secret OpenPGP key in this file, which gpg --export-secret-keys writes:"
+    " a comment is added after the event, whose bytes stay as they are.",
+)
+@click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Where the key's passphrase is; without this it is asked for on the terminal.",
+)
+def send(
+    events: tuple[str, ...],
+    remote: str,
+    timeout: str,
+    no_check: bool,
+    key: Path | None,
+    passphrase_file: Path | None,
+) -> None:
     """Submit EVENT files to a broker, in order; - is standard input.
 
     One line tells what became of each. Nothing is sent if one of them is no VOEvent. Exit status: 0 if all
     were acknowledged; 1 if one was not; 3 if the broker could not be reached.
     """
+    if no_check and key is not None:
+        raise click.UsageError("only a VOEvent can be signed: leave out --no-check or --sign")
     try:
         address, patience = read_remote(remote, AUTHORS_PORT), voeflow.parse_seconds(timeout)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    packets = [_read(name, check=not no_check) for name in events]
+    try:
+        signer = None if key is None else read_signer(key, lambda: _passphrase(passphrase_file))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    packets = [_read(name, signer, check=not no_check) for name in events]
     good = [packet for packet in packets if packet is not None]
     if len(good) < len(packets):
         click.echo("nothing was sent", err=True)
@@ -90,7 +122,17 @@ def send(events: tuple[str, ...], remote: str, timeout: str, no_check: bool) -> 
     sys.exit(trio.run(_send, address, good, patience))
 
 
-def _read(name: str, *, check: bool) -> _Packet | None:
+def _passphrase(file: Path | None) -> str:
+    if file is not None:
+        return file.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    if not sys.stdin.isatty():
+        raise ValueError(
+            "the key has a passphrase, and there is no terminal to ask for it: --passphrase-file"
+        )
+    return str(click.prompt("Passphrase of the key", hide_input=True, err=True))
+
+
+def _read(name: str, signer: Signer | None, *, check: bool) -> _Packet | None:
     """Read a file and look whether it can be sent; None, after telling why, if it cannot."""
     raw = sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
     kept = raw if name == _STANDARD_INPUT else None
@@ -104,11 +146,13 @@ def _read(name: str, *, check: bool) -> _Packet | None:
         return _Packet(name, shown, "", kept, len(raw))
     try:
         event = voeflow.Event.parse(raw, max_bytes=max(len(raw), 1))
+        if signer is not None:
+            signer.sign(raw)  # now, before anything is sent, and again when it is its turn
     except voeflow.EventError as error:
         place = ":".join(str(part) for part in (shown, error.line, error.column) if part is not None)
         click.echo(f"{place}: {error.reason}", err=True)
         return None
-    return _Packet(name, voeflow.printable(event.ivorn), event.version, kept, len(raw))
+    return _Packet(name, voeflow.printable(event.ivorn), event.version, kept, len(raw), signer)
 
 
 async def _send(address: Address, packets: list[_Packet], timeout: float) -> int:
