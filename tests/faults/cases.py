@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from faults.clusters import share_the_work
 from faults.disks import refuse_to_write
 from faults.kills import kill_at_random
 from faults.large import fill_the_store
@@ -21,6 +22,7 @@ CASES: Mapping[str, Case] = {
     "crowd": crowd,
     "large": fill_the_store,
     "reload": reload_under_load,
+    "cluster": share_the_work,
 }
 
 
@@ -39,6 +41,7 @@ def short(seed: int) -> Effort:
         stored=10_000,
         measurements=1,
         reloads=6,
+        shared=1200,
     )
 
 
@@ -57,6 +60,7 @@ def full(seed: int) -> Effort:
         stored=200_000,
         measurements=3,
         reloads=100,
+        shared=20_000,
     )
 
 
@@ -75,4 +79,5 @@ def soak(seed: int) -> Effort:
         stored=1_000_000,
         measurements=5,
         reloads=300,
+        shared=50_000,
     )

@@ -59,6 +59,7 @@ class Effort:
         stored: how many events are in the large store.
         measurements: how often a start and an intake rate are measured.
         reloads: how often the pipeline is read again.
+        shared: how many events go through a cluster.
     """
 
     seed: int
@@ -73,6 +74,7 @@ class Effort:
     stored: int
     measurements: int
     reloads: int
+    shared: int
 
 
 Case = Callable[[Ground, Effort], Sequence[Row]]

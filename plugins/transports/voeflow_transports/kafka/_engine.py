@@ -66,7 +66,7 @@ _MAX_UNDELIVERED = 100_000
 _PAUSE_AFTER = 1.0
 
 #: How often offsets are committed, and how long after one was refused, in seconds.
-_COMMIT_EVERY, _COMMIT_AGAIN = 0.5, 5.0
+_COMMIT_EVERY, _COMMIT_AGAIN = 0.5, 1.0
 
 #: How long what is in flight may take when a partition is revoked or the transport ends, in seconds.
 _FINISH = 2.0
@@ -88,6 +88,8 @@ class Terms:
         commit: when an offset is committed.
         validate: how strictly packets are judged.
         max_message: the longest message that is taken, in bytes.
+        look_back: how far to read back in a partition that is assigned, to know what was dealt with before,
+            in seconds; 0 for not at all.
         remedies: what to do about what can go wrong.
     """
 
@@ -99,6 +101,7 @@ class Terms:
     commit: Commit = "stored"
     validate: voeflow.Validation = "schema"
     max_message: int = 4 * 2**20
+    look_back: float = 0.0
     remedies: Remedies = attrs.field(factory=Remedies)
 
 
@@ -133,6 +136,7 @@ class _Consuming:
             starter=Starter(terms.start),
             understand=terms.understand,
             max_message=terms.max_message,
+            look_back=terms.look_back,
             telling=Telling(self.node.name, ", ".join(terms.servers), terms.remedies),
             lane_of=lambda topic, partition: self._lanes.get((topic, partition)),
             assigned=self._assigned,

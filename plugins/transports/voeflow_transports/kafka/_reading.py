@@ -13,7 +13,8 @@ import trio
 
 from ._client import is_cooperative
 from ._lane import Lane
-from ._message import Message, Refused, Understood
+from ._look_back import LookBack, go_back
+from ._message import Message, Passed, Refused, Understood
 from ._start import Starter
 from ._telling import Telling
 from ._topics import is_pattern, matches_none
@@ -45,6 +46,7 @@ class Reading:
         starter: finds the place to go on from.
         understand: says what a message is.
         max_message: the longest message to ask it about, in bytes.
+        look_back: how far to read back in a partition that is assigned, in seconds; 0 for not at all.
         telling: what tells of trouble.
         lane_of: gives the lane of a partition that is ours.
         assigned: on the event loop, takes partitions.
@@ -58,6 +60,7 @@ class Reading:
     starter: Starter
     understand: Callable[[Message], Understood]
     max_message: int
+    look_back: float
     telling: Telling
     lane_of: Callable[[str, int], Lane | None]
     assigned: Callable[[Partitions], None]
@@ -69,6 +72,7 @@ class Reading:
     _closing: bool = attrs.field(default=False, init=False)
     _commits: int = attrs.field(default=0, init=False)
     _existing: list[str] = attrs.field(factory=list, init=False)
+    _backs: dict[tuple[str, int], LookBack] = attrs.field(factory=dict, init=False)
 
     def open(self) -> None:
         """Make the consumer and subscribe; nothing is read yet.
@@ -100,9 +104,9 @@ class Reading:
         if not self.telling.up:
             self._probe()
         found: list[Found] = []
-        size = 0
+        number = size = 0
         wait = _POLL
-        while len(found) < _BATCH and size < _BATCH_BYTES:
+        while number < _BATCH and size < _BATCH_BYTES:
             raw = consumer.poll(wait)
             if raw is None:
                 break
@@ -111,9 +115,11 @@ class Reading:
                 self._told(error, raw)
             elif (lane := self.lane_of(raw.topic(), raw.partition())) is not None:
                 message = _message(raw)
+                number += 1
                 size += len(message.value or b"")
-                found.append((lane, message, self._meaning(message)))
-        if found and not self.telling.up:
+                if (meaning := self._news(message)) is not None:
+                    found.append((lane, message, meaning))
+        if number and not self.telling.up:
             self.telling.connected()
         return found
 
@@ -152,6 +158,8 @@ class Reading:
         if self._closing:
             return
         placed, fresh = self.starter.places(consumer, partitions)
+        if self.look_back:
+            self._backs |= go_back(consumer, [each for each in placed if each not in fresh], self.look_back)
         if is_cooperative(self.config):
             consumer.incremental_assign(placed)
         else:
@@ -163,12 +171,18 @@ class Reading:
             self._commit(fresh)  # or who comes next before the first message would begin anew
 
     def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
+        self._forget(partitions)
         if not self._closing and (due := trio.from_thread.run(self.release, _pairs(partitions))):
             self._commit(due)  # it goes out before the word that we have let go
 
     def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
+        self._forget(partitions)
         if not self._closing:
             trio.from_thread.run_sync(self.lost, _pairs(partitions))
+
+    def _forget(self, partitions: Sequence[Any]) -> None:
+        for each in _pairs(partitions):
+            self._backs.pop(each, None)
 
     def _told(self, error: Any, raw: Any) -> None:
         """Tell of an error that came as a message."""
@@ -198,6 +212,22 @@ class Reading:
         for pattern in matches_none(self.topics, metadata.topics):
             remedy = self.telling.remedies.about_topic(pattern)
             log.warning("no topic matches yet", transport=self.telling.name, pattern=pattern, remedy=remedy)
+
+    def _news(self, message: Message) -> Understood | None:
+        """Say what a message is, or nothing where it was only read again."""
+        meaning = self._meaning(message)
+        place = message.topic, message.partition
+        if (back := self._backs.get(place)) is None:
+            return meaning
+        if message.offset < back.committed:
+            back.note(meaning)
+            return None
+        if back.over:
+            del self._backs[place]
+        elif back.knows(meaning):
+            log.debug("dealt with by another member", transport=self.telling.name, where=message.where)
+            return Passed()
+        return meaning
 
     def _meaning(self, message: Message) -> Understood:
         size = len(message.value or b"")

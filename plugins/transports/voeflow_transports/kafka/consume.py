@@ -68,6 +68,14 @@ class KafkaConsume:
             "help": "when an offset is committed: once the event is stored here, or delivered to every sink"
         },
     )
+    look_back: voeflow.Seconds = attrs.field(
+        default=voeflow.Seconds(0.0),
+        validator=at_least(0),
+        metadata={
+            "help": "how far to read back in a partition that is taken over: what was dealt with by another"
+            " node of the group is then known when it comes again; at most 20,000 messages of each"
+        },
+    )
     mapping: str = attrs.field(
         default="",
         metadata={
@@ -123,6 +131,7 @@ class KafkaConsume:
             commit=self.commit,
             validate=self.validate,
             max_message=self.max_message,
+            look_back=self.look_back,
         )
         await consume(node, terms, task_status=task_status)
 
