@@ -17,7 +17,7 @@ PIPELINES = [
     for path in sorted(EXAMPLES.glob("*/*.toml"))
     if not (path.parent / "pyproject.toml").exists()  # a distribution of its own has tests of its own
 ]
-PACKETS = sorted(EXAMPLES.glob("*/packets/*.xml"))
+PACKETS = sorted([*EXAMPLES.glob("*/packets/*.xml"), *EXAMPLES.glob("*/notices/*/*.xml")])
 SVOM = EXAMPLES / "svom"
 
 
@@ -33,8 +33,13 @@ def run(*arguments: str | Path, **environment: str) -> Result:
 
 def test_there_are_examples() -> None:
     folders = {path.parent.name for path in PIPELINES}
-    assert folders >= {"quickstart", "svom"}
-    assert {path.parents[1].name for path in PACKETS} >= {"cta", "quickstart", "svom"}
+    assert folders >= {"gcn-bridge", "quickstart", "svom"}
+    assert {name_of(path).partition("/")[0] for path in PACKETS} >= {
+        "cta",
+        "gcn-bridge",
+        "quickstart",
+        "svom",
+    }
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=name_of)

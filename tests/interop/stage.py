@@ -169,6 +169,10 @@ class Stage:
         """Run one `voeflow` subcommand to its end."""
         return finish(voeflow(*words), self.directory, stdin=stdin, environment=environment)
 
+    def program(self, name: str, command: Sequence[str | Path]) -> Process:
+        """Run any other program in the directory of its name."""
+        return self._keep(Process(name, command, self.room(name)))
+
     def listen(self, port: int, *options: str) -> Process:
         """Run `voeflow listen` on a broadcaster."""
         words = voeflow("listen", f"127.0.0.1:{port}", *options)
