@@ -139,7 +139,7 @@ def test_a_page_names_no_place_on_the_machine_where_it_was_written(page: Path) -
     assert not re.search(r"/(?:work|tmp|home|root)/", text)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
 def test_links_from_the_root_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)[)#]", (ROOT / name).read_text(encoding="utf-8"))
     assert links
