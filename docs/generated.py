@@ -31,7 +31,7 @@ OURS = "voeflow"
 OUR_PACKAGES = {"voeflow", "voeflow_transports", "voeflow_filters", "voeflow_handlers", "voeflow_mappings"}
 
 #: `Param`s, which reStructuredText takes only with an escaped blank after the code.
-_CODE_IN_A_WORD = re.compile(r"`([^`]+)`(?=[A-Za-z])")
+_CODE_IN_A_WORD = re.compile(r"`([^`\s,;.)][^`]*)`(?=[A-Za-z])")
 
 _MARKER = re.compile(r"^<!-- generated: (?P<what>[a-z]+) ?(?P<argument>[a-z]*) -->$", re.MULTILINE)
 

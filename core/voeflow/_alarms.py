@@ -7,7 +7,6 @@ that is submitted again after a crash has the same bytes, and is a duplicate.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -15,6 +14,7 @@ import attrs
 import structlog
 import trio
 
+from voeflow import _wall
 from voeflow._bookmarks import Bookmarks
 from voeflow._errors import StoreError
 from voeflow._hearing import BOOKMARKS, Alarm, Ear, Heard, load_all
@@ -151,7 +151,7 @@ class Alarms:
             silent_after=ear.silent_after,
             lasted=lasted,
             heard=ear.heard,
-            now=time.time(),
+            now=_wall.now(),
         )
 
     async def _compose(self, ear: Ear, make: Callable[[], bytes]) -> None:

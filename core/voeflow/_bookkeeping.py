@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 import trio
 
+from voeflow import _wall
 from voeflow._answers import Filters
 from voeflow._errors import StoreError
 from voeflow._sink import Sink
@@ -93,15 +93,16 @@ class Replays:
         return {name: rows for name, rows in found.items() if rows}
 
 
-async def save_often(save: Callable[[], Awaitable[bool]]) -> None:
-    """Keep the store's record of what sinks have done no older than `SAVE_INTERVAL`, until cancelled.
+async def save_often(save: Callable[[], Awaitable[bool]], interval: float | None = None) -> None:
+    """Keep the store's record of what sinks have done no older than an interval, until cancelled.
 
     Args:
         save: writes it, and says whether that went well.
+        interval: in seconds; `SAVE_INTERVAL` if None.
     """
     complained = -COMPLAINT_INTERVAL
     while True:
-        await trio.sleep(SAVE_INTERVAL)
+        await trio.sleep(SAVE_INTERVAL if interval is None else interval)
         if not await save() and trio.current_time() - complained >= COMPLAINT_INTERVAL:
             complained = trio.current_time()
             log.error("the store cannot write what was delivered: after a crash it would be delivered again")
@@ -112,7 +113,7 @@ async def prune(store: Store, retention: Callable[[], float]) -> None:
     while True:
         pruned = 0
         try:
-            pruned = await trio.to_thread.run_sync(store.prune, time.time() - retention(), PRUNE_STEP)
+            pruned = await trio.to_thread.run_sync(store.prune, _wall.now() - retention(), PRUNE_STEP)
         except StoreError as error:
             log.warning("the store cannot be pruned", reason=str(error))
         await trio.sleep(PRUNE_PAUSE if pruned else PRUNE_INTERVAL)

@@ -7,13 +7,13 @@ stands still while the machine sleeps. Only time in which the node runs counts: 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import trio
 
+from voeflow import _wall
 from voeflow._text import printable
 
 #: Under which source bookmarks of what was heard are kept: no transport can have such a name.
@@ -154,12 +154,12 @@ class Ear:
             self.broken = now - self._heard_at
             self.wake()
         self._heard_at = now
-        self._last = time.time()
+        self._last = _wall.now()
         self._peer = peer
 
     def note_answer(self, outcome: str) -> None:
         """Note what became of what arrived: an event, known or not, or a packet that was refused."""
         if outcome == "refused":
-            self._sign = time.time()
+            self._sign = _wall.now()
         else:
-            self._event = time.time()
+            self._event = _wall.now()

@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 import structlog
 import trio
 
+from voeflow import _wall
 from voeflow._answers import Envelope
 from voeflow._entry import Entry, objection, refuse, to_store
 from voeflow._errors import EventError, StoreError
@@ -111,7 +111,7 @@ class Intake:
         Raises:
             StoreError: the store cannot write now.
         """
-        return await self.take(Entry(raw, source, validate, peer, where, datetime.now(UTC), check=check))
+        return await self.take(Entry(raw, source, validate, peer, where, _wall.utcnow(), check=check))
 
     async def refuse(
         self, raw: bytes, reason: str, *, source: str, peer: str = "", where: str = ""
@@ -121,7 +121,7 @@ class Intake:
         Raises:
             StoreError: the store cannot write now.
         """
-        entry = Entry(raw, source, "schema", peer, where, datetime.now(UTC), refused=reason)
+        entry = Entry(raw, source, "schema", peer, where, _wall.utcnow(), refused=reason)
         return await self.take(entry)
 
     async def take(self, entry: Entry) -> Submission:

@@ -19,6 +19,7 @@ import trio
 
 from voeflow._bookkeeping import prune, save_often
 from voeflow._errors import StartError, StoreError
+from voeflow._node_api import Submission, Validation
 from voeflow._observers import Observers
 from voeflow._quantities import show_seconds
 from voeflow._store import Store
@@ -34,9 +35,13 @@ class RunningNode:
     Args:
         pipeline: what to run.
         observers: the plugins that watch.
+        save_interval: how often what sinks have done is written to the store, in seconds; as usual if None.
     """
 
-    def __init__(self, pipeline: Pipeline, observers: Observers) -> None:
+    def __init__(
+        self, pipeline: Pipeline, observers: Observers, *, save_interval: float | None = None
+    ) -> None:
+        self._save_interval = save_interval
         self._pipeline = pipeline
         self._observers = observers
         self._stopping = trio.Event()
@@ -77,6 +82,21 @@ class RunningNode:
             with _needing_the_store():
                 await self._works.become(pipeline)
 
+    async def submit(
+        self, raw: bytes, *, source: str, validate: Validation = "schema", peer: str = ""
+    ) -> Submission:
+        """Submit a packet as the transport `source` would, once the node is ready; see `Node.submit`.
+
+        Raises:
+            StoreError: the store cannot write now.
+        """
+        return await self._works.intake.submit(raw, source=source, validate=validate, peer=peer)
+
+    @property
+    def delivered_up_to(self) -> int:
+        """See `Node.delivered_up_to`."""
+        return self._works.delivered_up_to
+
     async def _run_on(self, store: Store, task_status: trio.TaskStatus[None]) -> None:
         works: Works | None = None
         try:
@@ -84,7 +104,7 @@ class RunningNode:
                 with _needing_the_store():
                     self._works = works = Works(self._pipeline, store, self._observers, nursery)
                 nursery.start_soon(works.intake.run, name="intake")
-                nursery.start_soon(save_often, works.save, name="bookkeeping")
+                nursery.start_soon(save_often, works.save, self._save_interval, name="bookkeeping")
                 nursery.start_soon(prune, store, lambda: works.pipeline.node.retention, name="retention")
                 with _needing_the_store():
                     await works.start()

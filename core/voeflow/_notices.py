@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 import attrs
 import structlog
 import trio
 
+from voeflow import _wall
 from voeflow._entry import Entry
 from voeflow._errors import EventError
 from voeflow._event import Event
@@ -84,7 +84,7 @@ class Notices:
             StoreError: the store cannot be read or written now.
             LookupError: there is no mapping of that name.
         """
-        entry = Entry(notice.content, source, "schema", peer, where, datetime.now(UTC))
+        entry = Entry(notice.content, source, "schema", peer, where, _wall.utcnow())
         faults: list[str] = []
         asked = to_ask(self._mappings, notice.topic, mapping)
         for plugin in asked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -10,6 +9,7 @@ import attrs
 import structlog
 import trio
 
+from voeflow import _wall
 from voeflow._answers import Envelope, Filters
 from voeflow._errors import FilterError, GiveUp, Later, StoreError
 from voeflow._feed import READ_AGAIN, Feed, reread
@@ -157,7 +157,7 @@ class Sink:
     async def _pull(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
         """Wait for what is due again, or what is next in the log, or else what was asked for again."""
         while True:
-            if failed := await self._reread(partial(self._ledger.take_due, time.time()), limit):
+            if failed := await self._reread(partial(self._ledger.take_due, _wall.now()), limit):
                 return failed
             if self._has_room:
                 if envelopes := self._feed.pop(limit):
@@ -170,7 +170,7 @@ class Sink:
                 if not self._draining and (again := await self._reread(self._ledger.take_again, limit)):
                     return again
             due = self._ledger.next_due
-            with trio.move_on_after(float("inf") if due is None else max(0.0, due - time.time())):
+            with trio.move_on_after(float("inf") if due is None else max(0.0, due - _wall.now())):
                 await self._feed.changed.park()
 
     @property
@@ -196,7 +196,7 @@ class Sink:
             envelopes = await trio.to_thread.run_sync(self._read, list(rows))
         except StoreError as error:
             log.error("the store cannot be read", sink=self.name, reason=str(error))
-            self._wait_again(rows.values(), due=time.time() + READ_AGAIN)
+            self._wait_again(rows.values(), due=_wall.now() + READ_AGAIN)
             return []
         except trio.Cancelled:
             self._wait_again(rows.values(), due=0.0)
@@ -289,7 +289,7 @@ class Sink:
             log.info("delivery put off", sink=self.name, ivorn=envelope.event.ivorn, reason=str(ending))
             # At least 1, or the filters would be asked again whether they want what they wanted before.
             attempts = max(1, row.attempts)
-            due = time.time() + ending.seconds
+            due = _wall.now() + ending.seconds
             self._ledger.postpone(attrs.evolve(row, attempts=attempts, due=due, reason=ending.reason))
         else:
             hopeless = isinstance(ending, GiveUp)
@@ -317,7 +317,7 @@ class Sink:
             tries: how often the sink, or its filters, have failed.
             hopeless: whether another try cannot end better.
         """
-        now = time.time()
+        now = _wall.now()
         since = row.since if row.since is not None else now
         dead = hopeless or self.policy.gives_up(tries, since, now)
         attempt = row.attempts or tries

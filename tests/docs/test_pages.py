@@ -16,6 +16,7 @@ import click
 import pytest
 
 import voeflow
+import voeflow.testing
 from docs.pages import DOCS, ROOT, Block, blocks, commands, generated, pages, rendered
 from voeflow import _hookspecs
 from voeflow._command import main
@@ -218,6 +219,12 @@ def test_every_hook_is_told(name: str) -> None:
 def test_every_public_name_is_told(name: str) -> None:
     page = (DOCS / "reference/api.md").read_text(encoding="utf-8")
     assert re.search(rf"^\.\. (?:auto)?\w+:: voeflow\.{name}(\(\))?$", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", voeflow.testing.__all__)
+def test_every_public_name_for_tests_is_told(name: str) -> None:
+    page = (DOCS / "reference/testing.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\.\. (?:auto)?\w+:: voeflow\.testing\.{name}(\(\))?$", page, re.MULTILINE)
 
 
 def test_there_are_hooks_names_pipelines_and_commands_to_hold_the_pages_to() -> None:
