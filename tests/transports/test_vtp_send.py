@@ -219,7 +219,8 @@ async def test_a_broker_that_closes_without_a_receipt_is_told_with_what_may_be_t
         "temporary failure ivo://a.b/c#0: the broker closed the connection without a receipt"
     )
     assert hint == (
-        f" allowed there, and is the packet ({len(large)} bytes) below its limit? If so, send it again"
+        f" allowed there, does it want TLS, and is the packet ({len(large)} bytes) below its limit?"
+        " If so, send it again"
     )
 
 

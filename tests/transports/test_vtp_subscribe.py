@@ -155,9 +155,8 @@ async def test_a_broker_that_closes_at_once_is_asked_ever_more_seldom_and_told_e
     assert max(waits) <= 64.1
     told = [each for each in logs if each["event"] == "not subscribed"]
     assert [each["failures"] for each in told] == [1, 2, 4, 8]
-    assert {each["reason"] for each in told} == {
-        "closed before a first message: is this address allowed there, or is that the port for authors?"
-    }
+    (reason,) = {each["reason"] for each in told}
+    assert reason.startswith("closed before a first message: is this address allowed there")
 
 
 @pytest.mark.parametrize("first", [write_authenticate(BROKER, clock), write_iamalive(BROKER, clock), ONE])

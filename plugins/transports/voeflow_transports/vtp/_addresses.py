@@ -38,6 +38,11 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host or 'localhost'}:{self.port}"
 
     @property
+    def name(self) -> str:
+        """What the certificate of whoever listens there is to be for."""
+        return self.host or "localhost"
+
+    @property
     def local(self) -> bool:
         """Whether only this machine can reach it, as far as can be told without asking a name server."""
         if self.path or self.host in ("", "localhost"):

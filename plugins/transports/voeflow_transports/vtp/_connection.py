@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable
 
 import trio
+
+from . import _secured
+from ._certificates import Certificate, read_certificate
+from ._secured import Secured
 
 #: How much is read at once, in bytes. An author that sends many events is served a piece at a time, and
 #: each piece is one commit to the store.
@@ -33,6 +38,7 @@ class Connection:
         host: the peer's numeric address, or empty on a Unix socket.
         unsent: how many bytes wait, of those sent.
         closed: whether this end has closed it.
+        certificate: what the peer has shown in TLS, if it has, and was found to be trusted.
         on_close: is called when this end closes it, before it does.
     """
 
@@ -46,12 +52,44 @@ class Connection:
         self.host = host
         self.unsent = 0
         self.closed = False
+        self.certificate: Certificate | None = None
         self._socket = sock
+        self._tls: ssl.SSLSocket | None = None  # the same socket, once TLS has begun on it
         self._waiting: deque[memoryview] = deque()
         self._drained = False  # the last read took all that there was, so the next one has to wait
 
+    async def meet_client(self, context: ssl.SSLContext) -> None:
+        """Begin TLS as the server. Before it ends, nothing may be sent or received.
+
+        Raises:
+            OSError: it cannot be; the message is in words about the client.
+            trio.ClosedResourceError: this end closed it meanwhile.
+        """
+        await _secured.expect_handshake(self._socket)
+        await self._secure(context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False))
+        assert self._tls is not None
+        self.certificate = read_certificate(self._tls)
+
+    async def meet_server(self, secured: Secured) -> None:
+        """Begin TLS as the client. Before it ends, nothing may be sent or received.
+
+        Raises:
+            OSError: it cannot be, or the server is not who it should be; the message is in words about it.
+            trio.ClosedResourceError: this end closed it meanwhile.
+        """
+        await self._secure(
+            secured.context.wrap_socket(
+                self._socket, do_handshake_on_connect=False, server_hostname=secured.name
+            )
+        )
+
+    async def _secure(self, sock: ssl.SSLSocket) -> None:
+        self._socket = sock
+        await _secured.shake_hands(sock)
+        self._tls = sock
+
     async def receive(self, most: int = READ_SIZE) -> bytes:
-        """Wait for bytes from the peer, and take at most `most` of them.
+        """Wait for bytes from the peer, and take at most `most` of them; in TLS to the end of a record.
 
         Returns:
             The bytes; none at the end of the peer's stream.
@@ -137,7 +175,8 @@ class Connection:
         try:
             with trio.move_on_after(patience):
                 await self.flush()
-                self._socket.shutdown(socket.SHUT_WR)
+                self._end_tls()
+                self._socket.shutdown(socket.SHUT_WR)  # in TLS, what comes then is not even deciphered
                 discarded = 0
                 while discarded < _DISCARDED and (data := await self.receive()):
                     discarded += len(data)
@@ -152,7 +191,9 @@ class Connection:
             self.closed = True
             if self.on_close is not None:
                 self.on_close()
-            trio.lowlevel.notify_closing(self._socket)
+            self._end_tls()
+            if self._socket.fileno() >= 0:
+                trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
             self._waiting.clear()
             self.unsent = 0
@@ -162,7 +203,15 @@ class Connection:
         self.close()
         await trio.lowlevel.checkpoint()
 
+    def _end_tls(self) -> None:
+        if self._tls is not None and not self._waiting:
+            _secured.end(self._tls)
+        self._tls = None
+
     def _read(self, most: int) -> bytes | None:
+        if self._tls is not None:
+            found, self._drained = _secured.receive(self._tls, most)
+            return found
         try:
             data = self._socket.recv(most)
         except BlockingIOError:
@@ -171,18 +220,37 @@ class Connection:
         return data
 
     def _send(self, data: bytes | memoryview) -> int:
+        if self._tls is not None:
+            return _secured.send(self._tls, data)
         try:
             return self._socket.send(data)
         except BlockingIOError:
             return 0
 
 
-async def connect(host: str, port: int, path: str) -> Connection:
+async def connect(host: str, port: int, path: str, secured: Secured | None = None) -> Connection:
     """Connect to a TCP port, trying every address of the host's, or to a Unix socket.
 
+    Args:
+        host: a name or a numeric address.
+        port: the port.
+        path: the Unix socket's file, or empty for TCP.
+        secured: how to begin TLS, or None to speak without.
+
     Raises:
-        OSError: nobody answered; the message says why.
+        OSError: nobody answered, or TLS cannot begin; the message says why.
     """
+    connection = await _connect(host, port, path)
+    if secured is not None:
+        try:
+            await connection.meet_server(secured)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+async def _connect(host: str, port: int, path: str) -> Connection:
     if path:
         stream = await trio.open_unix_socket(path)
         return Connection(socket.socket(fileno=stream.socket.detach()), f"unix:{path}", "")
@@ -202,6 +270,11 @@ async def connect(host: str, port: int, path: str) -> Connection:
 def show_peer(name: tuple[str, int, int, int] | tuple[str, int]) -> str:
     """Give a peer's numeric address and port as one would write it."""
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def reason_of(error: OSError) -> str:
+    """Say why a connection could not be made, of what `connect` raised or what was needed for it."""
+    return error.strerror or str(error)
 
 
 def _reason(error: OSError) -> str:

@@ -14,9 +14,10 @@ import voeflow
 
 from ._addresses import Address
 from ._backoff import BackOff
-from ._connection import connect
+from ._connection import connect, reason_of
 from ._place import Place
 from ._session import Ending, Manner, Session, Submit
+from ._tls import ClientTLS
 
 log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ async def follow(
     recall: Recall | None = None,
     failed: Callable[[Address, Ending], None] = lambda _, __: None,
     heard: Callable[[str], None] = lambda _: None,
+    tls: ClientTLS | None = None,
 ) -> None:
     """Subscribe, and subscribe again whenever the connection ends, until cancelled.
 
@@ -62,10 +64,11 @@ async def follow(
         recall: gives the place from which to go on with a broker, or None to ask none for what we missed.
         failed: is told every failure, and may raise or cancel; then nothing is told of trying again.
         heard: is told each sign of life of a broker, with its address.
+        tls: how TLS is spoken, its files read anew for each connection; None to speak without.
     """
     failures = 0
     for remote in cycle(remotes):
-        ending = await _attempt(name, remote, manner, persistence, submit, recall, heard)
+        ending = await _attempt(name, remote, manner, persistence, submit, recall, heard, tls)
         proven = ending.heard and ending.lasted >= persistence.proven_after
         if proven:
             backoff.reset()
@@ -94,6 +97,7 @@ async def _attempt(
     submit: Submit,
     recall: Recall | None,
     heard: Callable[[str], None],
+    tls: ClientTLS | None,
 ) -> Ending:
     try:
         place = await recall(str(remote)) if recall is not None else None
@@ -101,11 +105,12 @@ async def _attempt(
         return Ending(f"is not asked: where to go on cannot be read: {error}", False, 0.0)
     try:
         with trio.fail_after(persistence.connect_timeout):
-            connection = await connect(remote.host, remote.port, remote.path)
+            secured = await trio.to_thread.run_sync(tls.towards, remote.name) if tls is not None else None
+            connection = await connect(remote.host, remote.port, remote.path, secured)
     except trio.TooSlowError:
         return Ending(f"did not answer in {voeflow.show_seconds(persistence.connect_timeout)}", False, 0.0)
     except OSError as error:
-        return Ending(f"cannot be reached: {error.strerror or error}", False, 0.0)
+        return Ending(f"cannot be reached: {reason_of(error)}", False, 0.0)
     log.info("connected", transport=name, remote=str(remote), peer=connection.peer)
     return await Session(connection, manner, submit, name, place, str(remote), heard).run()
 

@@ -135,9 +135,7 @@ class Machine:
         for payload in self._reader.feed(data):
             self._take(payload, now, found)
         if self._reader.too_long is not None and not self.over:
-            self._unusable(
-                f"announced a frame of {self._reader.too_long} bytes, above the limit of {self.limit}", now
-            )
+            self._unusable(_too_long(self._reader.too_long, self.limit), now)
         return found
 
     def outbox(self) -> bytes:
@@ -201,3 +199,13 @@ class Machine:
         if not self._reader.partial:
             return ""
         return f"closed in the middle of a frame, {self._reader.missing} bytes short"
+
+
+#: The first three bytes of a record of TLS, an alert or a handshake (RFC 8446, section 5.1).
+_TLS = frozenset({(kind << 16) | 0x0300 | minor for kind in (0x15, 0x16) for minor in range(5)})
+
+
+def _too_long(announced: int, limit: int) -> str:
+    if announced >> 8 in _TLS:
+        return "speaks TLS, and this end does not: set tls at both ends or at neither"
+    return f"announced a frame of {announced} bytes, above the limit of {limit}"

@@ -33,7 +33,10 @@ _MAX_BYTES_IN_HAND = 8 * 2**20
 
 #: How a connection ends that was no subscription. A receiver of authors' events takes it too, and closes it
 #: when nothing comes.
-_UNHEARD = "closed before a first message: is this address allowed there, or is that the port for authors?"
+_UNHEARD = (
+    "closed before a first message: is this address allowed there, or is that the port for authors,"
+    " or one for TLS?"
+)
 
 
 @attrs.frozen(kw_only=True)

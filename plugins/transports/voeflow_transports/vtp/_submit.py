@@ -12,9 +12,10 @@ import voeflow
 
 from ._addresses import Address
 from ._author import Author
-from ._connection import Connection, connect
+from ._connection import Connection, connect, reason_of
 from ._machine import Receipt, Unreadable
 from ._options import utcnow
+from ._secured import Secured
 
 #: How many events may be without a receipt on one connection. A broker that takes one at a time never sees a
 #: second before it has closed the connection, which tells us.
@@ -57,6 +58,7 @@ async def submit_all(
     load: Callable[[int], Awaitable[bytes]],
     timeout: float,
     told: Callable[[int, Outcome], None],
+    secured: Secured | None = None,
 ) -> None:
     """Submit events in order, over one connection if the broker allows it, and else over one for each.
 
@@ -69,6 +71,7 @@ async def submit_all(
         load: gives the packet of each, by its number from 0.
         timeout: how many seconds the broker has to take a connection, and for each receipt.
         told: is called with the number and the outcome of each event, once and in order.
+        secured: how TLS is spoken with it, or None.
 
     Raises:
         UnreachableError: the broker cannot be reached; what was not told by then was not taken.
@@ -84,7 +87,7 @@ async def submit_all(
         first = answered
         last = count if window > 1 else first + 1
         machine = Author(clock=utcnow, limit=_MAX_RECEIPT, timeout=timeout)
-        connection = await _reach(address, timeout)
+        connection = await _reach(address, timeout, secured)
         try:
             await _converse(connection, machine, load, range(first, last), window, tell)
         finally:
@@ -96,14 +99,14 @@ async def submit_all(
             window = 1
 
 
-async def _reach(address: Address, timeout: float) -> Connection:
+async def _reach(address: Address, timeout: float, secured: Secured | None) -> Connection:
     try:
         with trio.fail_after(timeout):
-            return await connect(address.host, address.port, address.path)
+            return await connect(address.host, address.port, address.path, secured)
     except trio.TooSlowError:
         raise UnreachableError(f"it did not answer in {voeflow.show_seconds(timeout)}") from None
     except OSError as error:
-        raise UnreachableError(error.strerror or str(error)) from error
+        raise UnreachableError(reason_of(error)) from error
 
 
 async def _converse(

@@ -23,6 +23,8 @@ from ._addresses import SUBSCRIBERS_PORT, Address, read_remote
 from ._backoff import BackOff
 from ._follow import Persistence, follow
 from ._session import Ending, Manner
+from ._tls import ClientTLS
+from ._tls_options import TLSOptions, tls_options
 from .subscribe import FACTOR, JITTER
 
 #: What a file name may have; anything else in an IVORN becomes an underscore.
@@ -48,8 +50,15 @@ _MAX_EVENT = 2**20
 @click.option("--raw", is_flag=True, help="Print the packets themselves instead of a line for each.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N events.")
 @click.option("--timeout", default="20 s", show_default=True, help="How long to wait for a connection.")
+@tls_options
 def listen(
-    remote: str, xpath: tuple[str, ...], save: Path | None, raw: bool, count: int | None, timeout: str
+    remote: str,
+    xpath: tuple[str, ...],
+    save: Path | None,
+    raw: bool,
+    count: int | None,
+    timeout: str,
+    tls: TLSOptions,
 ) -> None:
     """Subscribe to a broker and print a line for each event: when it came, role, IVORN, position.
 
@@ -71,7 +80,7 @@ def listen(
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    listening = _Listening(address, filters, save, raw, count)
+    listening = _Listening(address, filters, save, raw, count, tls.options)
     try:
         trio.run(listening.run, patience)
     except* KeyboardInterrupt:  # a second Ctrl-C, or one before the first is listened for
@@ -88,6 +97,7 @@ class _Listening:
     save: Path | None
     raw: bool
     count: int | None
+    tls: ClientTLS | None
     status: int = 0
     failure: str = ""
     _seen: int = 0
@@ -111,7 +121,14 @@ class _Listening:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.heed, signals)
                 await follow(
-                    "listen", [self.address], manner, persistence, backoff, self.take, failed=self.failed
+                    "listen",
+                    [self.address],
+                    manner,
+                    persistence,
+                    backoff,
+                    self.take,
+                    failed=self.failed,
+                    tls=self.tls,
                 )
 
     async def heed(self, signals: AsyncIterator[int]) -> None:

@@ -13,8 +13,10 @@ import trio
 import voeflow
 
 from ._addresses import AUTHORS_PORT, Address, read_remote
+from ._secured import Secured
 from ._signing import Signer, read_signer
 from ._submit import Outcome, UnreachableError, submit_all
+from ._tls_options import TLSOptions, tls_options
 
 #: The longest packet that Comet takes, in bytes: the default of the library that it reads frames with.
 COMET_LIMIT = 99_999
@@ -76,6 +78,7 @@ class _Packet:
 @click.option(
     "--timeout", default="30 s", show_default=True, help="How long to wait for it, and for each receipt."
 )
+@tls_options
 @click.option("--no-check", is_flag=True, help="Send the files as they are, even what is no VOEvent.")
 @click.option(
     "--sign",
@@ -95,6 +98,7 @@ def send(
     events: tuple[str, ...],
     remote: str,
     timeout: str,
+    tls: TLSOptions,
     no_check: bool,
     key: Path | None,
     passphrase_file: Path | None,
@@ -119,7 +123,7 @@ def send(
     if len(good) < len(packets):
         click.echo("nothing was sent", err=True)
         sys.exit(1)
-    sys.exit(trio.run(_send, address, good, patience))
+    sys.exit(trio.run(_send, address, good, patience, tls.towards(address.name)))
 
 
 def _passphrase(file: Path | None) -> str:
@@ -155,7 +159,9 @@ def _read(name: str, signer: Signer | None, *, check: bool) -> _Packet | None:
     return _Packet(name, voeflow.printable(event.ivorn), event.version, kept, len(raw), signer)
 
 
-async def _send(address: Address, packets: list[_Packet], timeout: float) -> int:
+async def _send(
+    address: Address, packets: list[_Packet], timeout: float, secured: Secured | None = None
+) -> int:
     told = 0
     bad = False
     progress = _progress(len(packets))
@@ -174,7 +180,7 @@ async def _send(address: Address, packets: list[_Packet], timeout: float) -> int
     try:
         if progress is not None:
             progress.start()
-        await submit_all(address, len(packets), load, timeout, tell)
+        await submit_all(address, len(packets), load, timeout, tell, secured)
     except UnreachableError as error:
         left = f"; {len(packets) - told} of {len(packets)} events were not sent" if told else ""
         click.echo(f"cannot reach {address}: {error}{left}", err=True)
@@ -196,8 +202,8 @@ def _line(packet: _Packet, outcome: Outcome) -> str:
             return f"refused {packet.shown}: {note}"
         case "unanswered" if outcome.closed:
             return (
-                f"temporary failure {packet.shown}: the broker {note}: is this address allowed there, and is"
-                f" the packet ({packet.size} bytes) below its limit? If so, send it again"
+                f"temporary failure {packet.shown}: the broker {note}: is this address allowed there, does it"
+                f" want TLS, and is the packet ({packet.size} bytes) below its limit? If so, send it again"
             )
         case "unanswered":
             return f"temporary failure {packet.shown}: the broker {note}; send it again"

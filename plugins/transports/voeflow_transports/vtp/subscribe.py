@@ -15,6 +15,7 @@ from ._follow import Persistence, follow
 from ._options import above_zero, at_least
 from ._place import Place
 from ._session import Manner
+from ._tls import ClientTLS, client_tls
 
 #: The waits of a subscriber that tries again: each twice the last, give or take a quarter.
 FACTOR, JITTER = 2.0, 0.25
@@ -44,6 +45,10 @@ class VTPSubscribe:
         plugin = "vtp-subscribe"
         remote = "broker.example.org:8099"
         xpath  = ['//Who[AuthorIVORN="ivo://obspm.gepi/svom"]']
+
+    With `tls = true` the broker has to show a certificate for the remote's host name that an authority which
+    this machine trusts has signed; `tls = { ca = "observatory.pem" }` trusts another instead. The files are
+    read again for each connection.
     """
 
     remote: tuple[Address, ...] = attrs.field(
@@ -51,6 +56,13 @@ class VTPSubscribe:
         metadata={
             "one_or_many": True,
             "help": "the broker, HOST[:PORT], [IPv6][:PORT] or unix:/path; several are tried in turn",
+        },
+    )
+    tls: bool | ClientTLS = attrs.field(
+        default=False,
+        metadata={
+            "help": "true to speak TLS and verify the broker's certificate; a table to say which authorities"
+            " are trusted, and to show a certificate"
         },
     )
     xpath: tuple[voeflow.XPath, ...] = attrs.field(
@@ -137,4 +149,5 @@ class VTPSubscribe:
             submit,
             recall if self.resume else None,
             heard=node.heard,
+            tls=client_tls(self.tls),
         )
