@@ -169,9 +169,11 @@ class Stage:
         """Run one `voeflow` subcommand to its end."""
         return finish(voeflow(*words), self.directory, stdin=stdin, environment=environment)
 
-    def program(self, name: str, command: Sequence[str | Path]) -> Process:
+    def program(
+        self, name: str, command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None
+    ) -> Process:
         """Run any other program in the directory of its name."""
-        return self._keep(Process(name, command, self.room(name)))
+        return self._keep(Process(name, command, self.room(name), environment))
 
     def listen(self, port: int, *options: str) -> Process:
         """Run `voeflow listen` on a broadcaster."""
