@@ -42,7 +42,7 @@ class Signed:
         [filters.genuine]
         plugin = "signed"
         keys = "keys"
-        authors = { "ivo://obspm.gepi/*" = "CF60F2046B89AD2FB0010E91BD56FDD01C5504BC" }
+        authors = { "ivo://obspm.gepi/*" = "4CB42AFBC5BDE04ECA3419C602DAC4A3FD579E29" }
         max_age = "1 day"
     """
 
