@@ -192,7 +192,7 @@ def test_any_text_makes_a_mail_with_its_own_headers_and_printable_lines(text: st
 def test_every_field_can_be_used_and_none_is_missing() -> None:
     everything = " ".join(f"{{{name}}}" for name in FIELDS)
     check_template(everything)
-    assert set(fields(voeflow.Event.parse(voevent()), "d")) == set(FIELDS)
+    assert set(fields(voeflow.Event.parse(voevent()), "d")) == {*FIELDS, "param"}
     text = body(voeflow.Event.parse(voevent()), attrs.evolve(MAILER, body="{{{role}}} {ra} {dec} {error}"))
     assert text == "{observation} 83.633 22.0145 3 arcmin\n"
 

@@ -1,4 +1,4 @@
-"""The handlers that come with voeflow: `save`, `spawn` and `email`."""
+"""The handlers that come with voeflow: `save`, `spawn`, `email`, `webhook` and `print`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Mapping
 import voeflow
 
 from .mail import Email
+from .print_ import Print
 from .save import Save
 from .spawn import Spawn
+from .webhook import Webhook
 
-__all__ = ["Email", "Save", "Spawn", "register_handlers"]
+__all__ = ["Email", "Print", "Save", "Spawn", "Webhook", "register_handlers"]
 
 
 @voeflow.hookimpl
 def register_handlers() -> Mapping[str, type]:
     """Name the built-in handlers, as any distribution would name its own."""
-    return {"email": Email, "save": Save, "spawn": Spawn}
+    return {"email": Email, "print": Print, "save": Save, "spawn": Spawn, "webhook": Webhook}

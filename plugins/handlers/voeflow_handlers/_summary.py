@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 import voeflow
@@ -47,6 +47,9 @@ _AUTHOR_LABELS = [
         "contributor": "Contributor",
     }.items()
 ]
+
+#: What stands before the name of a Param in a template: `{param:TrigID}`.
+BY_NAME = "param"
 
 #: The fields, by what they hold.
 FIELDS = {
@@ -90,6 +93,10 @@ def check_template(template: str) -> None:
     for _, name, spec, conversion in parts:
         if name is None:
             continue
+        if name == BY_NAME and not conversion:
+            if not spec or "{" in spec:
+                raise ValueError("expected the name of a Param, as {param:TrigID}")
+            continue
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, n=1)
             hint = f"did you mean {{{near[0]}}}?" if near else f"there are: {', '.join(FIELDS)}"
@@ -98,8 +105,37 @@ def check_template(template: str) -> None:
             raise ValueError(f"expected {{{name}}} without : or !")
 
 
-def fields(event: voeflow.Event, delivery: str) -> dict[str, str]:
-    """Give every field of an event; one that the packet lacks is `unknown`."""
+class _ByName:
+    """The Params of an event, for `{param:NAME}`."""
+
+    def __init__(self, event: voeflow.Event, escape: Callable[[str], str]) -> None:
+        self._event = event
+        self._escape = escape
+
+    def __format__(self, name: str) -> str:
+        groups = (param for group in self._event.groups for param in group.params if param.name == name)
+        param = self._event.params.get(name) or next(groups, None)
+        if param is None:
+            return "unknown"
+        return self._escape(f"{one_line(param.value)} {one_line(param.unit, UNIT_WIDTH)}".strip())
+
+
+def fields(
+    event: voeflow.Event, delivery: str, escape: Callable[[str], str] = lambda text: text
+) -> Mapping[str, object]:
+    """Give every field of an event, for a template; one that the packet lacks is `unknown`.
+
+    Args:
+        event: the event.
+        delivery: the delivery's id.
+        escape: what is done to each value: where the text goes, some characters may mean something.
+    """
+    shown: dict[str, object] = {name: escape(value) for name, value in _shown(event, delivery).items()}
+    shown[BY_NAME] = _ByName(event, escape)
+    return shown
+
+
+def _shown(event: voeflow.Event, delivery: str) -> dict[str, str]:
     position = event.position
     values = {
         "ivorn": event.ivorn,

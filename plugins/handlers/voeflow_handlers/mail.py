@@ -86,10 +86,10 @@ class Email:
 
         {ivorn} {role} {version} {author} {description} {concepts} {names} {importance} {date} {time}
         {position} {ra} {dec} {error} {frame} {parameters} {citations} {source} {received} {delivery}
-        {summary}
+        {summary} {param:NAME}
 
-    One that the packet lacks reads `unknown`. Nothing from a packet gets into a header but in the subject, as
-    one line of printable text.
+    One that the packet lacks reads `unknown`; the last is the value, with its unit, of the Param of that
+    name. Nothing from a packet gets into a header but in the subject, as one line of printable text.
 
     When more than `ceiling` mails would go out in an hour, the rest is held back, and told in one digest
     after the hour. A mail counts as delivered when the server takes it for at least one of its recipients;

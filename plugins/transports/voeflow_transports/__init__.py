@@ -12,6 +12,7 @@ from voeflow_transports.kafka.hopskotch_publish import HopskotchPublish
 from voeflow_transports.kafka.produce import KafkaProduce
 from voeflow_transports.replay import Replay
 from voeflow_transports.vtp.broadcast import VTPBroadcast
+from voeflow_transports.vtp.forward import Forward
 from voeflow_transports.vtp.listen_command import listen
 from voeflow_transports.vtp.receive import VTPReceive
 from voeflow_transports.vtp.send_command import send
@@ -22,6 +23,7 @@ from voeflow_transports.vtp.subscribe import VTPSubscribe
 def register_transports() -> dict[str, type]:
     """Offer the transports of this package."""
     return {
+        "forward": Forward,
         "gcn": Gcn,
         "hopskotch": Hopskotch,
         "hopskotch-publish": HopskotchPublish,
