@@ -25,7 +25,20 @@ def test_holds_as_boolean_of_xpath_does(expression: str, holds: bool) -> None:
 
 def test_the_filters_are_registered_under_the_names_of_the_contract() -> None:
     assert set(register_filters()) == {
-        *("age", "author", "cites", "cone", "ivorn", "notice", "once", "param", "rate", "role", "xpath")
+        *(
+            "age",
+            "author",
+            "cites",
+            "cone",
+            "ivorn",
+            "notice",
+            "once",
+            "param",
+            "rate",
+            "role",
+            "signed",
+            "xpath",
+        )
     }
 
 
