@@ -11,39 +11,24 @@ import trio.testing
 
 import voeflow
 from support.samples import voevent
-from transports.vtp_node import FakeNode, Peer, connected, running, small_buffers, told_logs
+from transports.vtp_node import (
+    FakeNode,
+    broadcast,
+    connected,
+    greeted,
+    running,
+    settled,
+    small_buffers,
+    told_logs,
+)
 from transports.vtp_support import IVOID, clock
 from voeflow_transports.vtp._messages import Message, write_ack, write_authenticate, write_iamalive, write_nak
 from voeflow_transports.vtp._test_event import test_event as make_test_event
-from voeflow_transports.vtp.broadcast import VTPBroadcast
 
 ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2", role="utility")
 
 
-ENDLESS = "count(//*[count(//*[count(//*[count(//*[count(//*) > 1]) > 1]) > 1]) > 1])"
-
 patient = functools.partial(connected, patience=math.inf)
-
-
-def broadcast(**options: object) -> VTPBroadcast:
-    given: dict[str, object] = {"listen": ("127.0.0.1:0",), "test_interval": 0.0, **options}
-    return VTPBroadcast(**given)  # type: ignore[arg-type]  # the options of many tests
-
-
-async def greeted(peer: Peer, *filters: str) -> None:
-    """Wait for the greeting; bring filters, and wait until the broadcaster has them."""
-    assert await peer.message() == Message("authenticate", IVOID)
-    if filters:
-        await peer.send(write_authenticate(IVOID, clock, "", filters))
-        await settled(peer)
-    else:
-        await peer.send(write_authenticate(IVOID, clock))
-
-
-async def settled(peer: Peer) -> None:
-    """Wait until the broadcaster has read all that was sent: it refuses an event after that."""
-    await peer.send(b"<no/>")
-    assert (await peer.message()).role == "nak"
 
 
 async def test_every_subscriber_gets_the_bytes_as_they_were_received() -> None:
@@ -106,102 +91,6 @@ async def test_filters_that_cannot_be_used_are_left_out_and_told() -> None:
     assert "no XPath 1.0" in told[0][1]
     assert told[1][1] == "is longer than 30 characters"
     assert "too many" in told[2][1]
-
-
-async def test_a_filter_that_takes_too_long_is_barred_and_keeps_nobody_waiting() -> None:
-    endless = ENDLESS
-    node = FakeNode()
-    with told_logs() as logs:
-        async with (
-            running(broadcast(max_filter_time=0.2), node) as (listener,),
-            connected(listener.port) as hostile,
-            connected(listener.port) as other,
-        ):
-            await greeted(hostile, endless, "/*[@role='utility']")
-            await greeted(other, "/*[@role='observation']")
-            node.carry(ONE, TWO)
-            assert await other.event() == ONE
-            assert await hostile.event() == TWO
-            # Neither it nor any other is admitted from there again.
-            await hostile.send(write_authenticate(IVOID, clock, "", [endless]))
-            await settled(hostile)
-            await hostile.send(write_authenticate(IVOID, clock, "", ["//Who"]))
-            await settled(hostile)
-    assert node.settled == {"ivo://a.b/c#1": "done", "ivo://a.b/c#2": "done"}
-    told = [each["reason"] for each in logs if each["event"] == "filter left out"]
-    assert told == ["takes too long", *["its address has brought some that take too long"] * 2]
-
-
-async def test_who_brings_filters_that_take_too_long_is_dropped_at_the_second() -> None:
-    node = FakeNode()
-    endless = [ENDLESS.replace("1", number) for number in "234"]
-    with told_logs() as logs:
-        async with (
-            running(broadcast(max_filter_time=0.2), node) as (listener,),
-            connected(listener.port) as hostile,
-            connected(listener.port) as other,
-        ):
-            await greeted(other)
-            await greeted(hostile, *endless)
-            node.carry(ONE)
-            assert await hostile.closed()
-            assert await other.event() == ONE
-            await settled(other)
-    assert len([each for each in logs if each["event"] == "filter left out"]) == 2
-    (told,) = [each["reason"] for each in logs if each["event"] == "subscriber dropped"]
-    assert told == "brought filters that take too long"
-
-
-async def test_filters_that_each_take_less_than_they_may_keep_others_waiting_once_and_then_no_more() -> None:
-    # Each takes some 0.4 s: all would take a minute.
-    slow = [f'count(//Param[count(//Param[@value="{number}"])>1])' for number in range(16)]
-    body = "<What>" + '<Param name="a" value="1"/>' * 1300 + "</What>"
-    events = [voevent(f"ivo://a.b/c#{number}", body=body) for number in range(10)]
-    node = FakeNode()
-    with told_logs() as logs, trio.fail_after(30):
-        async with (
-            running(broadcast(max_filter_time=2.0), node) as (listener,),
-            connected(listener.port, own="127.0.0.2") as hostile,
-            connected(listener.port, own="127.0.0.3") as filtered,
-            connected(listener.port) as plain,
-        ):
-            await greeted(hostile, *slow)
-            await greeted(filtered, "//What")
-            await greeted(plain)
-            await settled(plain)
-            began = trio.current_time()
-            for event in events:
-                node.carry(event)
-            for event in events:
-                assert await plain.event() == event
-            assert trio.current_time() - began < 2
-            assert [await filtered.event() for _ in events] == events
-            assert trio.current_time() - began < 8
-            await settled(filtered)
-            assert await hostile.closed()
-    assert set(node.settled.values()) == {"done"}
-    assert len(node.settled) == len(events)
-    (told,) = [each["reason"] for each in logs if each["event"] == "subscriber dropped"]
-    assert told == "brought filters that take too long"
-
-
-async def test_a_filter_that_takes_too_long_to_try_is_barred_before_any_event() -> None:
-    deep = "count(//*) > 0"
-    for _ in range(30):
-        deep = f"count(//*[{deep}]) > 0"
-    node = FakeNode()
-    with told_logs() as logs:
-        async with (
-            running(broadcast(max_filter_time=0.2), node) as (listener,),
-            connected(listener.port) as hostile,
-        ):
-            await greeted(hostile, "//Who", deep, "//What")
-            node.carry(ONE)
-            assert await hostile.event() == ONE
-    assert [(each["filter"][:5], each["reason"]) for each in logs if each["event"] == "filter left out"] == [
-        ("count", "takes too long"),
-        ("//Wha", "came with one that takes too long"),
-    ]
 
 
 async def test_a_nak_ends_the_delivery_and_is_told_with_its_reason() -> None:

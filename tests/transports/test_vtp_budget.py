@@ -36,13 +36,6 @@ def test_no_batch_is_free_beyond_what_one_filter_may_take() -> None:
     assert Budget(1.0).free([b"x" * 2**20] * 64) == 1.0
 
 
-def test_the_network_that_took_the_most_of_late_is_known() -> None:
-    budget = Budget(1.0)
-    budget.charge("a", 5.0, 5.0, 0.0)
-    budget.charge("b", 1.0, 1.0, 60.0)
-    assert budget.greediest(["a", "b", "c"], 60.0) == "b"
-
-
 def test_what_is_remembered_is_bounded() -> None:
     budget = Budget(1.0)
     for number in range(5000):

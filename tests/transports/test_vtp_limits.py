@@ -6,14 +6,10 @@ import pytest
 import trio
 import trio.testing
 
-from support.samples import voevent
 from voeflow_transports.vtp._connection import Connection
 from voeflow_transports.vtp._crowd import Crowd, network_of
 from voeflow_transports.vtp._filtering import Filtering
-from voeflow_transports.vtp._judge import Judge
 from voeflow_transports.vtp._sparingly import Sparingly
-
-ENDLESS = "count(//*[count(//*[count(//*[count(//*[count(//*) > 1]) > 1]) > 1]) > 1])"
 
 
 def pair() -> tuple[Connection, Connection]:
@@ -136,61 +132,6 @@ def test_who_brought_a_barred_filter_may_bring_others_after_an_hour() -> None:
     assert filtering.sort(["//a"], "192.0.2.2", 0.0).admitted == ("//a",)
     assert filtering.sort(["//a"], "", 0.0).admitted == ("//a",)
     assert filtering.sort(["//slow"], "192.0.2.2", 9999.0).left_out == (("//slow", "takes too long"),)
-
-
-async def test_the_judge_asks_each_of_all_up_to_one_that_takes_too_long() -> None:
-    packets = [voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2", role="test")]
-    judge = Judge(0.2)
-    try:
-        for _ in range(2):  # it starts again after it was ended
-            judgement = await judge.ask(["//Who", "/*[@role='test']", ENDLESS, "//What"], packets)
-            assert judgement.held == {"//Who": [True, True], "/*[@role='test']": [False, True]}
-            assert judgement.costly == (ENDLESS, "takes too long")
-    finally:
-        await judge.aclose()
-
-
-async def test_the_judge_says_what_is_no_xpath_and_ends_what_takes_too_long_to_try() -> None:
-    deep = "count(//*) > 0"
-    for _ in range(30):
-        deep = f"count(//*[{deep}]) > 0"
-    judge = Judge(0.2)
-    try:
-        judgement = await judge.ask(["//Who", "//[", "x:y", "@a\nb", deep], [])
-        assert judgement.held == {"//Who": [], "@a\nb": []} or judgement.held == {"//Who": []}
-        assert "no XPath 1.0" in judgement.unusable["//["]
-        assert "prefix" in judgement.unusable["x:y"]
-        assert judgement.costly == (deep, "takes too long")
-    finally:
-        await judge.aclose()
-
-
-async def test_a_judge_that_is_cancelled_half_way_can_be_asked_again() -> None:
-    judge = Judge(1.0)
-    try:
-        with trio.move_on_after(0.05):
-            await judge.ask([ENDLESS], [voevent()])
-        assert (await judge.ask(["//Who"], [voevent()])).held == {"//Who": [True]}
-    finally:
-        await judge.aclose()
-
-
-async def test_a_judge_that_the_system_ended_is_started_again_and_nobody_is_blamed() -> None:
-    judge = Judge(1.0)
-    try:
-        await judge.ask(["//Who"], [voevent()])
-        assert judge._process is not None
-        judge._process.kill()
-        judgement = await judge.ask(["//Who", "//Nothing"], [voevent()])
-        assert (judgement.held, judgement.costly) == ({"//Who": [True], "//Nothing": [False]}, None)
-    finally:
-        await judge.aclose()
-
-
-async def test_a_judge_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/true")
-    with pytest.raises(OSError, match="did not start"):
-        await Judge(1.0).ask(["//Who"], [voevent()])
 
 
 def test_several_sayings_may_be_due_before_the_rest_is_counted() -> None:

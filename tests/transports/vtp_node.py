@@ -11,11 +11,14 @@ import attrs
 import trio
 from structlog.testing import capture_logs
 
+from transports.vtp_support import IVOID, clock
 from voeflow.testing import FakeNode, FakePeer, accept_all
-from voeflow_transports.vtp._messages import Message, is_transport, read_message
+from voeflow_transports.vtp._messages import Message, is_transport, read_message, write_authenticate
+from voeflow_transports.vtp.broadcast import VTPBroadcast
 
 __all__ = [
-    "FakeNode", "Peer", "accept_all", "connected", "listening", "running", "small_buffers", "told_logs"
+    "FakeNode", "Peer", "accept_all", "broadcast", "connected", "greeted", "listening", "running", "settled",
+    "small_buffers", "told_logs",
 ]  # fmt: skip
 
 
@@ -78,3 +81,24 @@ def told_logs() -> Iterator[list[MutableMapping[str, Any]]]:
 def small_buffers(stream: trio.SocketStream) -> None:
     """Let the kernel keep little, so that a peer that does not read is soon noticed."""
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+
+def broadcast(**options: object) -> VTPBroadcast:
+    given: dict[str, object] = {"listen": ("127.0.0.1:0",), "test_interval": 0.0, **options}
+    return VTPBroadcast(**given)  # type: ignore[arg-type]  # the options of many tests
+
+
+async def greeted(peer: Peer, *filters: str) -> None:
+    """Wait for the greeting; bring filters, and wait until the broadcaster has them."""
+    assert await peer.message() == Message("authenticate", IVOID)
+    if filters:
+        await peer.send(write_authenticate(IVOID, clock, "", filters))
+        await settled(peer)
+    else:
+        await peer.send(write_authenticate(IVOID, clock))
+
+
+async def settled(peer: Peer) -> None:
+    """Wait until the broadcaster has read all that was sent: it refuses an event after that."""
+    await peer.send(b"<no/>")
+    assert (await peer.message()).role == "nak"

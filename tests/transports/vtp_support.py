@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ from voeflow_transports.vtp._machine import Found, Machine
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 987654, tzinfo=UTC)
 IVOID = "ivo://org.example/voeflow"
+
+#: An XPath expression that would take days on any packet.
+ENDLESS = functools.reduce(lambda inner, _: f"count(//*[{inner}]) > 1", range(8), "count(//*) > 1")
 
 
 def clock() -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -75,7 +75,3 @@ class Budget:
         self._accounts.move_to_end(network)
         if len(self._accounts) > _MOST:
             self._accounts.popitem(last=False)
-
-    def greediest(self, networks: Iterable[str], now: float) -> str:
-        """Give the network, of at least one, that has taken the most of late."""
-        return max(networks, key=lambda each: self.recent(each, now))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Sequence
-from itertools import compress
+from collections.abc import Iterator, Sequence
 
 import attrs
 import trio
 
 import voeflow
 
-from ._asking import Asking, Filters
+from ._asking import Asking, Batch
+from ._costs import allowance
 from ._crowd import network_of
 from ._frames import frame
 from ._options import utcnow
@@ -31,31 +30,20 @@ _AT_ONCE = 100
 #: above the second in any case: the node lets 1024 events be open at once, and waits when there are more.
 _MOST_WAIT, _MOST_WAITING, _GREEDY = 2.0, 512, 1.0
 
+#: How many events are asked about together: so many that a quick filter may take this long, in seconds.
+_PART = 0.01
+
 #: How long it takes to see whether that has helped, in seconds.
 _PAUSE = 1.0
-
-
-@attrs.frozen
-class _Filtered:
-    """A batch for the subscribers that have filters, as they were when it came.
-
-    Attributes:
-        deliveries: the events.
-        whose: the subscribers, each with its filters.
-        since: when it came.
-    """
-
-    deliveries: Sequence[voeflow.Delivery]
-    whose: Sequence[Filters]
-    since: float
 
 
 @attrs.define(eq=False)
 class FanOut:
     """Takes events from the node and hands each to the subscribers it is for.
 
-    Subscribers without filters are served first, and are not kept waiting by the filters of others. Those
-    with filters can be kept waiting by the filters of others for as long as `Budget` allows.
+    Subscribers without filters are served first, and are not kept waiting by the filters of others; nor are
+    those whose filters are quick by those whose filters are not, see `Asking`. The latter can be kept waiting
+    by each other for as long as `Budget` allows.
 
     Attributes:
         node: the node.
@@ -68,7 +56,7 @@ class FanOut:
     asking: Asking
     position: int = attrs.field(init=False)
     subscriptions: dict[Subscription, None] = attrs.field(factory=dict, init=False)
-    _waiting: deque[_Filtered] = attrs.field(factory=deque, init=False)  # and the one that is being served
+    _waiting: dict[Batch, None] = attrs.field(factory=dict, init=False)  # and those that are being served
     _relieved: float = attrs.field(default=-math.inf, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,24 +69,30 @@ class FanOut:
         Raises:
             OSError: the process that asks filters cannot be started.
         """
-        send, receive = trio.open_memory_channel[_Filtered](math.inf)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._serve_filtered, receive)
-            while True:
-                deliveries = await self.node.take()
-                # Without an await from here to the choice of whom they are for: see `CatchUp`.
-                self.position = max(self.position, *(each.position for each in deliveries))
-                present = [each for each in self.subscriptions if each.past is None]
-                plain = [each for each in present if not each.filters]
-                filtered = [(each, each.filters) for each in present if each.filters]
-                await self._hand(deliveries, plain)
-                if filtered:
-                    batch = _Filtered(deliveries, filtered, trio.current_time())
-                    self._waiting.append(batch)
-                    send.send_nowait(batch)
-                    self._relieve(batch.since)
-                else:
-                    _done(deliveries)
+        to_quick, quick = trio.open_memory_channel[Batch](math.inf)
+        to_slow, slow = trio.open_memory_channel[Batch](math.inf)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._serve_quick, quick, to_slow)
+                nursery.start_soon(self._serve_slow, slow)
+                while True:
+                    deliveries = await self.node.take()
+                    # Without an await from here to the choice of whom they are for: see `CatchUp`.
+                    self.position = max(self.position, *(each.position for each in deliveries))
+                    present = [each for each in self.subscriptions if each.past is None]
+                    plain = [each for each in present if not each.filters]
+                    filtered = [(each, each.filters) for each in present if each.filters]
+                    await self._hand(deliveries, plain)
+                    if not filtered:
+                        _done(deliveries)
+                        continue
+                    for some in _parts(deliveries):
+                        batch = Batch(some, filtered, trio.current_time())
+                        self._waiting[batch] = None
+                        to_quick.send_nowait(batch)
+                    self._relieve(trio.current_time())
+        finally:
+            await self.asking.aclose()
 
     async def send_test_events(self, interval: float) -> None:
         """Send every subscriber a test event now and then, whatever its filters, as Comet does."""
@@ -107,36 +101,30 @@ class FanOut:
             ivorn, packet = test_event(self.node.ivoid, utcnow())
             await self._send([ivorn], frame(packet), list(self.subscriptions))
 
-    async def _serve_filtered(self, batches: trio.MemoryReceiveChannel[_Filtered]) -> None:
-        try:
-            async for batch in batches:
-                for some in self._in_turn(batch.whose):
-                    groups = await self.asking.sort(batch.deliveries, some)
-                    for which, subscriptions in groups.items():
-                        await self._hand(list(compress(batch.deliveries, which)), subscriptions)
-                _done(batch.deliveries)
-                self._waiting.popleft()
-        finally:
-            await self.asking.aclose()
+    async def _serve_quick(
+        self, batches: trio.MemoryReceiveChannel[Batch], slow: trio.MemorySendChannel[Batch]
+    ) -> None:
+        async for batch in batches:
+            await self.asking.ask_quick(batch, self._hand)
+            if batch.left:
+                slow.send_nowait(batch)
+            else:
+                self._end(batch)
 
-    def _in_turn(self, whose: Sequence[Filters]) -> list[list[Filters]]:
-        """Part subscribers into those of proven networks, and then the others, network by network.
+    async def _serve_slow(self, batches: trio.MemoryReceiveChannel[Batch]) -> None:
+        async for batch in batches:
+            await self.asking.ask_slow(batch, self._hand)
+            self._end(batch)
 
-        Those who have brought little come before those who have brought much.
-        """
-        now = trio.current_time()
-        proven: list[Filters] = []
-        others: dict[str, list[Filters]] = {}
-        for subscription, filters in whose:
-            network = network_of(subscription.connection.host)
-            part = proven if self.asking.budget.proven(network, now) else others.setdefault(network, [])
-            part.append((subscription, filters))
-        return [part for part in (proven, *sorted(others.values(), key=_length)) if part]
+    def _end(self, batch: Batch) -> None:
+        del self._waiting[batch]
+        _done(batch.deliveries)
 
     def _relieve(self, now: float) -> None:
         """Drop whose filters take the most where too much waits for filters."""
+        oldest = next(iter(self._waiting)).since
         many = sum(len(batch.deliveries) for batch in self._waiting) > _MOST_WAITING
-        if (not many and now - self._waiting[0].since <= _MOST_WAIT) or now - self._relieved < _PAUSE:
+        if (not many and now - oldest <= _MOST_WAIT) or now - self._relieved < _PAUSE:
             return
         filtered: dict[str, list[Subscription]] = {}
         for subscription in self.subscriptions:
@@ -144,7 +132,7 @@ class FanOut:
                 filtered.setdefault(network_of(subscription.connection.host), []).append(subscription)
         if not filtered:
             return
-        network = self.asking.budget.greediest(filtered, now)
+        network = self.asking.greediest(filtered, now)
         if many or self.asking.budget.recent(network, now) > _GREEDY:
             self._relieved = now
             for subscription in filtered[network]:
@@ -183,5 +171,15 @@ def _done(deliveries: Sequence[voeflow.Delivery]) -> None:
         delivery.done()
 
 
-def _length(whose: Sequence[Filters]) -> int:
-    return sum(len(each) for _, filters in whose for each in filters)
+def _parts(deliveries: Sequence[voeflow.Delivery]) -> Iterator[list[voeflow.Delivery]]:
+    """Part a batch so that none keeps others waiting for long, see `limit`; where it is small, not at all."""
+    part: list[voeflow.Delivery] = []
+    packets: list[bytes] = []
+    for delivery in deliveries:
+        part.append(delivery)
+        packets.append(delivery.event.raw)
+        if allowance(packets) > _PART:
+            yield part
+            part, packets = [], []
+    if part:
+        yield part
