@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
-from confluent_kafka import cimpl
+from confluent_kafka import Consumer, TopicPartition, cimpl
 
 #: Kafka's number of the request that brings messages (Kafka protocol guide, ApiKeys).
 PRODUCE = 0
+
+#: How long an answer may take, in seconds.
+_PATIENCE = 10.0
 
 
 def _library() -> ctypes.CDLL:
@@ -39,6 +44,24 @@ class Mock:
     def create(self, topic: str, partitions: int = 1) -> str:
         self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
         return topic
+
+    def read(self, topic: str, number: int) -> list[Any]:
+        """Read the first messages of a topic of one partition, of no group."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.address,
+                "group.id": "reader",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        found: list[Any] = []
+        end = time.monotonic() + _PATIENCE
+        while len(found) < number and time.monotonic() < end:
+            found += [each for each in consumer.consume(number, 0.2) if not each.error()]
+        consumer.close()
+        return found
 
     def fail(self, request: int, *codes: int) -> None:
         """Answer the next requests of a kind with errors, one after another."""

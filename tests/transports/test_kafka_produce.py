@@ -103,6 +103,19 @@ async def test_passing_errors_of_the_broker_lose_nothing_and_change_no_order(moc
     assert node.settled == [(ivorn, "done") for ivorn in ivorns(0, 50)]
 
 
+async def test_what_counts_as_delivered_is_in_the_topic_though_the_broker_checks_no_sequence(
+    mock: Mock,
+) -> None:
+    # librdkafka's mock cluster does not: it takes a batch whose predecessor it has refused.
+    small = producer(mock.address, **{"batch.num.messages": 1, "linger.ms": 0})
+    async with running(small, node := KafkaNode()):
+        mock.fail(PRODUCE, 0, _TIMED_OUT, 0, _NOT_ENOUGH_REPLICAS, 0, 0, _NOT_LEADER, _TIMED_OUT)
+        node.carry(*ivorns(0, 40))
+        await node.until(lambda: len(node.settled) == 40)
+    found = await trio.to_thread.run_sync(mock.read, "t", 40)
+    assert [message.key().decode() for message in found] == ivorns(0, 40)
+
+
 async def test_a_broker_that_goes_away_and_comes_back_gets_all_that_waited(mock: Mock) -> None:
     with told() as log:
         async with running(producer(mock.address), node := KafkaNode()):

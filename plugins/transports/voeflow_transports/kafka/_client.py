@@ -67,6 +67,10 @@ _CONSUMER_ALWAYS: Mapping[str, Any] = {
 _PRODUCER: Mapping[str, Any] = {
     **_CLIENT,
     "linger.ms": 5,
+    # With more on their way, librdkafka takes a batch that failed for written when the next one succeeds: a
+    # broker that checks the order of idempotent batches would have refused that. Not every broker does, and
+    # what is lost so is lost unseen. Batches grow under load, so one at a time is enough.
+    "max.in.flight": 1,
     "queue.buffering.max.kbytes": 65_536,
     "message.max.bytes": 4 * 2**20,
     "compression.type": "none",
