@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import attrs
 
@@ -115,6 +114,8 @@ def share_the_work(ground: Ground, effort: Effort) -> Sequence[Row]:
         reached(number * 2.5)
         killed(workers["one"])
         reached(number * 3)
+        settle("committed by the workers", committed, number * 3, *workers.values())
+        before = _handled(*workers.values())
         send(3)
         workers["one"] = worker(name="one")
         acknowledged = set().union(*(each.result() for each in told))
@@ -130,9 +131,9 @@ def share_the_work(ground: Ground, effort: Effort) -> Sequence[Row]:
 
     sent = {label(packet) for each in range(CHAPTERS) for packet in chapter(ivorns, each)}
     row = functools.partial(account, CASE, tries=1, acknowledged=acknowledged, sent=sent)
-    handled = [each for node in workers.values() for each in _handled(node.directory / "handled")]
+    handled = _handled(*workers.values())
     return [
-        _each_once(row("workers' save", deliveries=handled), handled, twice),
+        _each_once(row("workers' save", deliveries=handled), Counter(handled) - Counter(before), twice),
         _in_order(row("plain subscriber", deliveries=listener.labels), listener.labels),
         _in_order(row("voeflow subscriber", deliveries=logged(store)), logged(store)),
     ]
@@ -155,16 +156,22 @@ def _broadcast(ground: Ground, kafka: Broker) -> tuple[Node, Listener, Node]:
     return broadcaster, listener, downstream
 
 
-def _handled(directory: Path) -> list[str]:
-    return [label(path.read_bytes()) for path in directory.glob("*.xml")]
+def _handled(*nodes: Node) -> list[str]:
+    """Give the labels of what nodes have handled."""
+    return [label(path.read_bytes()) for node in nodes for path in node.directory.glob("handled/*.xml")]
 
 
-def _each_once(row: Row, handled: Sequence[str], twice: Sequence[str]) -> Row:
-    """Add to a row whether what was sent to two receivers was handled once, though partitions had moved."""
-    counts = Counter(handled)
-    again = [each for each in twice if counts[each] > 1]
-    broken = (f"{len(again)} events were handled twice, as {again[0]}",) if again else ()
-    note = f"{len(twice)} were sent to two receivers, of which {len(again)} were handled twice"
+def _each_once(row: Row, since: Mapping[str, int], twice: Sequence[str]) -> Row:
+    """Add to a row whether what was sent to a second receiver was handled again, after partitions had moved.
+
+    Args:
+        row: of the workers' handlers.
+        since: what was handled since then, and how often.
+        twice: what was sent again.
+    """
+    again = [each for each in twice if since.get(each)]
+    broken = (f"{len(again)} events were handled again, as {again[0]}",) if again else ()
+    note = f"{len(twice)} were sent to a second receiver: {len(again)} handled again"
     return attrs.evolve(row, note=note, broken=row.broken + broken)
 
 

@@ -21,7 +21,7 @@ from transports.kafka_support import (
     running,
     told,
 )
-from voeflow_transports.kafka import _lane
+from voeflow_transports.kafka import _engine, _lane
 from voeflow_transports.kafka.consume import KafkaConsume, default_group
 
 ONE, TWO, THREE = (voevent(f"ivo://a.b/c#{number}") for number in range(3))
@@ -254,6 +254,25 @@ async def test_reading_stops_while_the_node_takes_nothing_and_goes_on_afterwards
         gate.set()
         await node.until(lambda: len(node.kept) == 3000)
     assert begun == packets
+
+
+async def test_with_commit_delivered_little_is_read_ahead_of_deliveries_unless_they_stand_still(
+    kafka: Broker, topic: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_engine, "_STANDSTILL", 1e9)
+    kafka.send(topic, *(voevent(f"ivo://a.b/c#{number}") for number in range(4000)))
+    async with running(consumer(kafka.address, topic, group=group, commit="delivered"), node := KafkaNode()):
+        await node.until(lambda: len(node.kept) > _engine._READ_AHEAD)
+        await trio.sleep(1.5)  # until it is paused
+        assert len(node.kept) <= _engine._READ_AHEAD + 500  # and a batch
+        node.delivered_up_to = before = len(node.kept)
+        await node.until(lambda: len(node.kept) > before)
+        assert len(node.kept) <= before + _engine._READ_AHEAD + 500
+        monkeypatch.setattr(_engine, "_STANDSTILL", 0.0)  # an event is tried again and again
+        await node.until(lambda: len(node.kept) == 4000)
+        assert kafka.committed(group, topic) <= before
+        node.delivered_up_to = 4000
+        await eventually(lambda: kafka.committed(group, topic) == 4000)
 
 
 async def test_no_thread_is_left_behind(kafka: Broker, topic: str, group: str) -> None:

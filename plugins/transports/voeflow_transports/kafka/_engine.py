@@ -59,8 +59,13 @@ Commit = Literal["stored", "delivered"]
 #: What is read and not stored, of all partitions: messages, and bytes.
 _MAX_HELD, _MAX_HELD_BYTES = 1000, 16 * 2**20
 
-#: How many messages may be stored and not delivered where that is waited for; some ten bytes each.
-_MAX_UNDELIVERED = 100_000
+#: How many messages may be stored and not delivered where that is waited for. What is read ahead is handled
+#: here and, if its partition moves before, at another member too: so there is little of it while deliveries
+#: go on. Where they do not, as when a sink tries one event again and again, others must not wait for it.
+_READ_AHEAD, _MAX_UNDELIVERED = 500, 100_000
+
+#: After how long without a delivery they count as standing still, in seconds.
+_STANDSTILL = 10.0
 
 #: How long to wait for room before the partitions are paused, in seconds.
 _PAUSE_AFTER = 1.0
@@ -68,8 +73,9 @@ _PAUSE_AFTER = 1.0
 #: How often offsets are committed, and how long after one was refused, in seconds.
 _COMMIT_EVERY, _COMMIT_AGAIN = 0.5, 1.0
 
-#: How long what is in flight may take when a partition is revoked or the transport ends, in seconds.
-_FINISH = 2.0
+#: How long what is in flight may take when a partition is revoked or the transport ends, in seconds: to be
+#: stored, and to be delivered where that is waited for.
+_FINISH, _FINISH_DELIVERING = 2.0, 5.0
 
 #: How long the farewell to the broker may take, in seconds; it is then finished without us.
 _FAREWELL = 5.0
@@ -125,6 +131,8 @@ class _Consuming:
     _thread: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1), init=False)
     _commit_at: float = attrs.field(default=0.0, init=False)
     _pause: bool = attrs.field(default=False, init=False)
+    _delivered: int = attrs.field(default=-1, init=False)
+    _delivered_at: float = attrs.field(default=0.0, init=False)
     _nursery: trio.Nursery = attrs.field(init=False)
     _reading: Reading = attrs.field(init=False)
 
@@ -187,15 +195,31 @@ class _Consuming:
             raise RuntimeError(f"librdkafka has given up: {self._reading.telling.fatal}")
 
     async def _make_room(self) -> None:
-        if self._held.full and not self._pause:
+        """Wait until more may be read; after a while pause, and let librdkafka be asked on."""
+        paused = self._pause
+        if self._held.full and not paused:
             with trio.move_on_after(_PAUSE_AFTER) as patience:
                 await self._held.wait_low()
             self._pause = patience.cancelled_caught
-        elif self._pause:
+        elif paused:
             self._pause = not self._held.low
-        if self.terms.commit == "delivered":
-            undelivered = sum(len(lane.offsets) for lane in self._lanes.values())
-            self._pause = self._pause or undelivered >= _MAX_UNDELIVERED
+        if self.terms.commit == "delivered" and self._is_ahead(_READ_AHEAD // 2 if paused else _READ_AHEAD):
+            with trio.move_on_after(_PAUSE_AFTER):
+                while not paused and self._is_ahead(_READ_AHEAD // 2):  # noqa: ASYNC110 - the node tells nobody
+                    await trio.sleep(0.02)
+            self._pause = self._pause or self._is_ahead(_READ_AHEAD // 2)
+
+    def _is_ahead(self, most: int) -> bool:
+        """Say whether more is read and not delivered than should be."""
+        upto, now = self.node.delivered_up_to, trio.current_time()
+        for lane in self._lanes.values():
+            lane.offsets.due(upto)
+        undelivered = sum(len(lane.offsets) for lane in self._lanes.values())
+        if upto != self._delivered or not undelivered:
+            self._delivered, self._delivered_at = upto, now
+        if now < self._delivered_at + _STANDSTILL:
+            return undelivered > most
+        return undelivered >= _MAX_UNDELIVERED
 
     def _due(self, lanes: Sequence[Lane]) -> list[TopicPartition]:
         """Give the offsets that are to be committed, and note that they are."""
@@ -247,10 +271,11 @@ class _Consuming:
 
     async def _finish(self, lanes: Sequence[Lane]) -> None:
         """Wait until what is in flight is stored, and delivered where that is what counts, but not long."""
-        with trio.move_on_after(_FINISH):
+        delivering = self.terms.commit == "delivered"
+        with trio.move_on_after(_FINISH_DELIVERING if delivering else _FINISH):
             for lane in lanes:
                 await lane.finish()
-            if self.terms.commit == "delivered":
+            if delivering:
                 while any(_waits(lane, self.node.delivered_up_to) for lane in lanes):  # noqa: ASYNC110 - asks
                     await trio.sleep(0.05)
 
