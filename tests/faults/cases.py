@@ -10,6 +10,7 @@ from faults.kills import kill_at_random
 from faults.large import fill_the_store
 from faults.links import break_links
 from faults.mails import mistreat_mail
+from faults.outages import outlast_outages
 from faults.outcome import Case, Effort
 from faults.reloads import reload_under_load
 from faults.subscribers import crowd
@@ -23,6 +24,7 @@ CASES: Mapping[str, Case] = {
     "large": fill_the_store,
     "reload": reload_under_load,
     "cluster": share_the_work,
+    "kafka": outlast_outages,
 }
 
 
@@ -42,6 +44,9 @@ def short(seed: int) -> Effort:
         measurements=1,
         reloads=6,
         shared=1200,
+        kafka_down=3.0,
+        produce_errors=20,
+        renewals=1,
     )
 
 
@@ -61,6 +66,9 @@ def full(seed: int) -> Effort:
         measurements=3,
         reloads=100,
         shared=20_000,
+        kafka_down=60.0,
+        produce_errors=500,
+        renewals=5,
     )
 
 
@@ -80,4 +88,7 @@ def soak(seed: int) -> Effort:
         measurements=5,
         reloads=300,
         shared=50_000,
+        kafka_down=60.0,
+        produce_errors=2000,
+        renewals=20,
     )

@@ -60,6 +60,9 @@ class Effort:
         measurements: how often a start and an intake rate are measured.
         reloads: how often the pipeline is read again.
         shared: how many events go through a cluster.
+        kafka_down: how long Kafka is away, in seconds.
+        produce_errors: how many times Kafka answers to what is written with an error, or not.
+        renewals: how many tokens are renewed before they cannot be.
     """
 
     seed: int
@@ -75,6 +78,9 @@ class Effort:
     measurements: int
     reloads: int
     shared: int
+    kafka_down: float
+    produce_errors: int
+    renewals: int
 
 
 Case = Callable[[Ground, Effort], Sequence[Row]]
