@@ -16,6 +16,7 @@ import structlog
 import voeflow
 
 from ._ceiling import Ceiling, Digest, Go, Hold, Told
+from ._digest import MOST, Digests
 from ._names import file_name
 from ._smtp import check_address, parse_server, send
 from ._summary import check_template, fields, headline, one_line
@@ -24,6 +25,9 @@ log = structlog.get_logger()
 
 #: The longest subject in characters; few programs show more.
 SUBJECT_MAX = 200
+
+#: What a digest says of one event, at most, in characters.
+ENTRY_MAX = 2000
 
 # Seven bits, so that no server on the way needs an extension to carry it.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
@@ -92,7 +96,11 @@ class Email:
     name. Nothing from a packet gets into a header but in the subject, as one line of printable text.
 
     When more than `ceiling` mails would go out in an hour, the rest is held back, and told in one digest
-    after the hour. A mail counts as delivered when the server takes it for at least one of its recipients;
+    after the hour. With `digest = "6 hours"` no event has a mail of its own: at 0, 6, 12 and 18 hours UTC
+    those of the last stretch go out in one, earlier if there are `digest_max`. What is held back waits in the
+    node's store, over any restart; at the worst it is told twice.
+
+    A mail counts as delivered when the server takes it for at least one of its recipients;
     refused ones are told in the log. A server that is down is asked again, as any handler that fails is.
 
         [handlers.duty]
@@ -147,6 +155,24 @@ class Email:
             "help": "the most mails in an hour, besides one digest of what was held back; 0 for no limit"
         },
     )
+    digest: voeflow.Seconds | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(attrs.validators.ge(voeflow.Seconds(60))),
+        metadata={
+            "help": "one mail for all events of a stretch of time as long as this, by the clock, UTC; a mail"
+            " for each event if left out"
+        },
+    )
+    digest_max: int = attrs.field(
+        default=100,
+        validator=[attrs.validators.ge(1), attrs.validators.le(MOST)],
+        metadata={"help": "how many events make a digest that is sent at once"},
+    )
+    digest_line: str = attrs.field(
+        default="{time}  {role}  {position}\n    {ivorn}",
+        validator=_template,
+        metadata={"help": "a template for what a digest says of each event; for the fields see above"},
+    )
     timeout: voeflow.Seconds = attrs.field(
         default=voeflow.Seconds(30.0),
         validator=attrs.validators.gt(voeflow.Seconds(0)),
@@ -159,8 +185,14 @@ class Email:
         default=attrs.Factory(lambda self: Ceiling(self.ceiling), takes_self=True),
     )
 
+    _digests: Digests | None = attrs.field(init=False, repr=False, eq=False)
+
+    @_digests.default
+    def _collecting(self) -> Digests | None:
+        return Digests(self.digest, self.digest_max) if self.digest else None
+
     def handle(self, event: voeflow.Event, delivery: voeflow.Delivery) -> None:
-        """Mail an event, or hold it back for the hour's digest.
+        """Mail an event, or hold it back for a digest.
 
         Raises:
             Later: it is held back.
@@ -170,6 +202,9 @@ class Email:
 
     def handle_at(self, event: voeflow.Event, delivery: voeflow.Delivery, now: float) -> None:
         """Do as `handle` does, at a time given in seconds of Unix time."""
+        if self._digests is not None:
+            self._collect(self._digests, event, delivery, now)
+            return
         match self._hour.ask(delivery.id, headline(event), now):
             case Hold(seconds):
                 raise voeflow.Later(seconds, f"{self.ceiling} mails went out within the hour")
@@ -181,6 +216,31 @@ class Email:
                 self._send(self.message(event, delivery.id, now), self._hour.unsent)
             case Told():
                 pass
+
+    def _collect(
+        self, digests: Digests, event: voeflow.Event, delivery: voeflow.Delivery, now: float
+    ) -> None:
+        entry = self.digest_line.format_map(fields(event, delivery.id))[:ENTRY_MAX]
+        match digests.ask(delivery.id, entry, event.received.timestamp(), now):
+            case Hold(seconds):
+                raise voeflow.Later(seconds, "it is held back for a digest")
+            case Digest() as digest:
+                self._send(self._digest_of(digest, now), lambda: digests.untold(now))
+                digests.told(digest)
+                digests.ask(delivery.id, "", 0.0, now)  # this delivery is now done with
+            case Told():
+                pass
+
+    def _digest_of(self, digest: Digest, now: float) -> EmailMessage:
+        count = len(digest.ids)
+        first, last = (datetime.fromtimestamp(moment, UTC) for moment in (digest.since, digest.until))
+        same_day = first.date() == last.date()
+        told = (
+            f"{count} {'event' if count == 1 else 'events'} from {first:%Y-%m-%d %H:%M} to"
+            f" {last:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC"
+        )
+        body = "\n".join([f"{told}:", "", *digest.lines, ""])
+        return self._message(f"digest-{_name_of(digest)}", f"[voeflow] {told}", body, now)
 
     def message(self, event: voeflow.Event, delivery: str, now: float) -> EmailMessage:
         """Give the mail for an event, with the packet attached as it was received.
@@ -216,8 +276,7 @@ class Email:
                 "",
             ]
         )
-        name = hashlib.sha256("\n".join(digest.ids).encode()).hexdigest()[:32]
-        return self._message(f"digest-{name}", f"[voeflow] {held}", body, now)
+        return self._message(f"digest-{_name_of(digest)}", f"[voeflow] {held}", body, now)
 
     def _message(self, name: str, subject: str, body: str, now: float) -> EmailMessage:
         message = EmailMessage(policy=_POLICY)
@@ -248,6 +307,11 @@ class Email:
             raise
         for address, answer in refused.items():
             log.warning("the mail server refused a recipient", recipient=address, answer=answer)
+
+
+def _name_of(digest: Digest) -> str:
+    """Name a digest by what is in it, so that the same one sent twice is known for that."""
+    return hashlib.sha256("\n".join(digest.ids).encode()).hexdigest()[:32]
 
 
 def _header_text(text: str) -> str:
