@@ -17,6 +17,7 @@ import attrs
 import click
 
 from voeflow._command import main
+from voeflow._expectations import Expectation
 from voeflow._keys import HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._options import OptionDoc, describe_options
 from voeflow._plugin import Kind, Plugin
@@ -74,7 +75,9 @@ def _package(command: click.Command) -> str:
 
 
 def _keys(which: str) -> str:
-    cls = {"node": NodeSettings, "sink": SinkKeys, "source": SourceKeys, "handler": HandlerKeys}[which]
+    cls = {"node": NodeSettings, "sink": SinkKeys, "source": SourceKeys, "handler": HandlerKeys, "test": Expectation}[
+        which
+    ]
     options = describe_options(cls)
     if cls is HandlerKeys:
         common = {option.name for option in describe_options(SinkKeys)}

@@ -31,6 +31,7 @@ from voeflow._secret import Secret
 from voeflow._text import printable
 from voeflow._utc import parse_utc
 from voeflow._verdict import Verdict
+from voeflow._wall import utcnow
 from voeflow._what import Group, Param, Params
 from voeflow._wherewhen import Position
 from voeflow._xml import parse_xml
@@ -83,4 +84,5 @@ __all__ = [
     "parse_xml",
     "printable",
     "show_seconds",
+    "utcnow",
 ]

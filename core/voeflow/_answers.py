@@ -35,7 +35,7 @@ class Envelope:
     """An event with its place in the store's log and what filters have answered about it so far.
 
     Attributes:
-        seq: the event's position in the store's log.
+        seq: the event's position in the store's log; 0 in a dry run.
         event: the event.
         answers: by filter: the verdict, the error that stood in its place, or a question under way.
     """
@@ -120,6 +120,8 @@ class Filters:
         return answer
 
     def _note(self, table: FilterTable, envelope: Envelope, answer: Verdict | FilterError) -> None:
+        if not envelope.seq:
+            return  # a dry run, which shows the reasons itself
         if isinstance(answer, Verdict) and answer.reason and len(self._reasons) < MAX_REASONS:
             reason = printable(answer.reason, MAX_REASON)
             self._reasons.append(StoredVerdict(envelope.seq, table.name, answer.holds, reason))

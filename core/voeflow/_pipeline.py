@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import attrs
 
 from voeflow._errors import Mistake, PipelineError
+from voeflow._expectations import TESTS, Expectation, missing_files, read_expectations
 from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._lookup import find_plugin
 from voeflow._mapping_plugins import check_mappings
@@ -34,7 +35,9 @@ _DEFAULTS = NodeSettings()
 _GIVE_IVOID = 'write ivoid = "ivo://AUTHORITY/NAME" above all tables'
 
 
-def load_pipeline(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> Pipeline:
+def load_pipeline(
+    path: Path, plugins: Plugins, environ: Mapping[str, str], *, with_tests: bool = False
+) -> Pipeline:
     """Read a pipeline file, check all of it, and make an instance of the plugin's class for each table.
 
     Nothing is started, opened or bound: what a plugin's class does when it is made is all that happens.
@@ -43,6 +46,7 @@ def load_pipeline(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> P
         path: the file.
         plugins: what is installed.
         environ: the environment that its strings refer to, such as `os.environ`.
+        with_tests: whether the event files of its `[[tests]]` have to be there. A node does without them.
 
     Returns:
         The pipeline.
@@ -53,6 +57,8 @@ def load_pipeline(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> P
     document = read_toml(path, environ)
     reader = Reader(path, plugins)
     pipeline = reader.pipeline(document.table)
+    if with_tests:
+        reader.mistakes += missing_files(reader.tests)
     # what follows from a reference that stands for nothing is no mistake of its own
     unset = {_key(mistake) for mistake in document.mistakes}
     mistakes = [*document.mistakes, *(each for each in reader.mistakes if _key(each) not in unset)]
@@ -68,7 +74,7 @@ def _key(mistake: Mistake) -> str:
 def in_order(mistakes: list[Mistake], document: Mapping[str, Any]) -> list[Mistake]:
     """Put the mistakes in the order of the file's tables, what is above all tables first."""
     tables = [(family, name) for family in FAMILIES.values() for name in names_of(document.get(family))]
-    places = {f"{family}.{name}": n for n, (family, name) in enumerate(tables)}
+    places = {f"{family}.{name}": n for n, (family, name) in enumerate(tables)} | {TESTS: len(tables)}
     return sorted(mistakes, key=lambda each: places.get(".".join(_key(each).split(".")[:2]), -1))
 
 
@@ -97,6 +103,7 @@ class Reader:
         self.mistakes: list[Mistake] = []
         self.names: dict[Kind, frozenset[str]] = {}  # of every table, sound or not
         self.sources: frozenset[str] = frozenset()  # of the transports, those that bring events in
+        self.tests: tuple[Expectation, ...] = ()
 
     def note(self, where: str, problem: str, remedy: str = "") -> None:
         self.mistakes.append(Mistake(where, problem, remedy))
@@ -117,6 +124,16 @@ class Reader:
         ):  # what does not hang on the plugin can be checked
             if isinstance(families["handler"][name], dict):
                 self.sink(f"handlers.{name}", families["handler"][name], HandlerKeys, {})
+        carriers = {each.name for each in found["transport"] if each.plugin.is_sink}
+        unknown = self.names["transport"] - {each.name for each in found["transport"]}
+        self.tests, mistakes = read_expectations(
+            document.get(TESTS, []),
+            self.directory,
+            filters=self.names["filter"],
+            sinks=self.names["handler"] | carriers | unknown,
+            sources=self.sources,
+        )
+        self.mistakes += mistakes if self.whole else ()  # without its sinks, nothing can be expected of them
         if node is None or self.mistakes:
             return None
         return Pipeline(
@@ -126,12 +143,15 @@ class Reader:
             filters=_sound(filters),
             handlers=_sound(handlers),
             mappings=self.plugins.mappings,
+            tests=self.tests,
         )
 
     def node(self, document: Mapping[str, Any]) -> NodeSettings | None:
         for key, value in document.items():
-            if key not in {*_NODE_KEYS, *FAMILIES.values()}:
-                what, known = ("table", FAMILIES.values()) if isinstance(value, dict) else ("key", _NODE_KEYS)
+            if key not in {*_NODE_KEYS, *FAMILIES.values(), TESTS}:
+                what, known = (
+                    ("table", [*FAMILIES.values(), TESTS]) if isinstance(value, dict) else ("key", _NODE_KEYS)
+                )
                 self.note(key, f"no such {what}", nearest(key, known, f"{what}s here"))
         table = {key: value for key, value in document.items() if key in _NODE_KEYS}
         node, mistakes = read_options(

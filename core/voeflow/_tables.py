@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from voeflow._expectations import Expectation
 from voeflow._ivoid import parse_ivoid
 from voeflow._keys import above_zero
 from voeflow._mapping_plugins import MappingPlugin
@@ -167,6 +168,7 @@ class Pipeline:
         filters: its filters by name, in the order of the file.
         handlers: its handlers by name, in the order of the file.
         mappings: the mappings that are installed, in the order in which they are asked; no table names them.
+        tests: what it says it is expected to do, in the order of the file; `voeflow test` holds it to that.
     """
 
     path: Path
@@ -175,3 +177,10 @@ class Pipeline:
     filters: Mapping[str, FilterTable]
     handlers: Mapping[str, HandlerTable]
     mappings: tuple[MappingPlugin, ...] = ()
+    tests: tuple[Expectation, ...] = ()
+
+    @property
+    def sinks(self) -> tuple[TransportTable | HandlerTable, ...]:
+        """What events go out to: transports first, then handlers."""
+        carriers = (table for table in self.transports.values() if table.is_sink)
+        return (*carriers, *self.handlers.values())

@@ -18,5 +18,9 @@ def now() -> float:
 
 
 def utcnow() -> datetime:
-    """The time, in UTC."""
+    """The time now, in UTC: by the wall clock, or as a simulation has it.
+
+    A plugin that asks what time it is asks here. Then `voeflow.testing` and the `received` of a pipeline's
+    `[[tests]]` can set the time for it, and a test says the same tomorrow.
+    """
     return datetime.fromtimestamp(now(), UTC)

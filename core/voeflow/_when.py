@@ -84,6 +84,75 @@ class When:
         """
         return _decide(self._tree, known)
 
+    def explain(self, known: Mapping[str, bool]) -> Part:
+        """Give the value of every part of the expression, and which of them decide it.
+
+        Args:
+            known: the answers of the filters, by name; one that is missing gave none.
+        """
+        return _explain(self._tree, known, decides=True)
+
+
+@attrs.frozen
+class Part:
+    """A part of a `when` expression, or the whole, for one event.
+
+    Attributes:
+        text: the part, as it could be written.
+        value: whether it holds; None where that hangs on a filter that gave no answer.
+        decides: whether the value of the whole comes from this part: were it another, so could that be.
+        parts: what it consists of; none for the name of a filter.
+    """
+
+    text: str
+    value: bool | None
+    decides: bool
+    parts: tuple[Part, ...] = ()
+
+    def deciding(self) -> Iterator[str]:
+        """The names of the filters that decide the whole, each once, in the order of the expression."""
+        seen: set[str] = set()
+        for leaf in self._leaves():
+            if leaf.decides and leaf.text not in seen:
+                seen.add(leaf.text)
+                yield leaf.text
+
+    def _leaves(self) -> Iterator[Part]:
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part._leaves()
+
+
+def _explain(tree: _Tree, known: Mapping[str, bool], *, decides: bool) -> Part:
+    answer = _decide(tree, known)
+    value = None if isinstance(answer, str) else answer
+    text = _written(tree)
+    if isinstance(tree, str):
+        return Part(text, value, decides)
+    if isinstance(tree, _Not):
+        return Part(text, value, decides, (_explain(tree.part, known, decides=decides),))
+    parts = []
+    for part in tree.parts:
+        own = _decide(part, known)
+        # All parts hold an `and` that holds up; of one that does not, those do that do not. The same of `or`,
+        # the other way round. Where an answer is missing, what is missing decides.
+        agrees = isinstance(own, str) if value is None else own is value
+        parts.append(_explain(part, known, decides=decides and agrees))
+    return Part(text, value, decides, tuple(parts))
+
+
+def _written(tree: _Tree, inside: type[_Not | _All | _Any] | None = None) -> str:
+    if isinstance(tree, str):
+        return tree
+    if isinstance(tree, _Not):
+        return f"not {_written(tree.part, _Not)}"
+    text = (" and " if isinstance(tree, _All) else " or ").join(
+        _written(each, type(tree)) for each in tree.parts
+    )
+    bare = inside is None or (inside is _Any and isinstance(tree, _All))
+    return text if bare else f"({text})"
+
 
 def _decide(tree: _Tree, known: Mapping[str, bool]) -> bool | str:
     if isinstance(tree, str):

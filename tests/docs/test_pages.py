@@ -163,10 +163,11 @@ def test_every_option_of_a_built_in_plugin_is_told_with_its_help(plugin: Any) ->
 
 def test_every_key_of_the_node_and_of_sinks_is_told() -> None:
     page = rendered("reference/pipeline.md")
+    from voeflow._expectations import Expectation
     from voeflow._keys import HandlerKeys
     from voeflow._tables import NodeSettings
 
-    for cls in (NodeSettings, HandlerKeys):
+    for cls in (NodeSettings, HandlerKeys, Expectation):
         for option in describe_options(cls):
             assert option.help
             assert f"| `{option.name}` |" in page

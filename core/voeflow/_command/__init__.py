@@ -13,6 +13,7 @@ OWN = {
     "run": "voeflow._command.run",
     "check": "voeflow._command.check",
     "test": "voeflow._command.test",
+    "explain": "voeflow._command.explain",
     "events": "voeflow._command.events",
     "sources": "voeflow._command.sources",
     "plugins": "voeflow._command.plugins",

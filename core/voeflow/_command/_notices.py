@@ -30,7 +30,7 @@ def is_packet(raw: bytes) -> bool:
 
 @contextmanager
 def reader_of_notices(
-    pipeline: Pipeline, topic: str, mapping: str
+    pipeline: Pipeline, topic: str, mapping: str, *, tell: Callable[[str], None] = click.echo
 ) -> Iterator[Callable[[Path, bytes], Event]]:
     """Give a function that makes an event of a notice as the pipeline's node would, and says on the way how.
 
@@ -38,6 +38,7 @@ def reader_of_notices(
         pipeline: whose store is looked into, if it is there, for what came before the first file.
         topic: that the notices come from.
         mapping: the one to ask, or empty.
+        tell: is told by which mapping an event was made.
 
     Returns:
         The function, for a `with` block. It takes the file and its bytes, and raises EventError where no
@@ -70,7 +71,7 @@ def reader_of_notices(
             )
             if isinstance(answer, Event):
                 made.append(answer.ivorn)
-                click.echo(f"{path}: made a VOEvent by the mapping {plugin.name} of {plugin.distribution}")
+                tell(f"{path}: made a VOEvent by the mapping {plugin.name} of {plugin.distribution}")
                 return answer
             if isinstance(answer, EventError):
                 raise answer

@@ -24,8 +24,10 @@ pipeline_argument = click.argument(
 )
 
 
-def read_or_exit(path: Path) -> tuple[Pipeline, Plugins]:
+def read_or_exit(path: Path, *, with_tests: bool = False) -> tuple[Pipeline, Plugins]:
     """Read a pipeline with every installed plugin at hand, or tell all its mistakes and exit with status 2.
+
+    With `with_tests`, that an event file of its `[[tests]]` is missing is a mistake too.
 
     A plugin that could not be loaded is told too: as a warning, since the pipeline may do without it.
     """
@@ -33,7 +35,7 @@ def read_or_exit(path: Path) -> tuple[Pipeline, Plugins]:
     for failure in plugins.failed:
         warn(str(failure))
     try:
-        return load_pipeline(path, plugins, os.environ), plugins
+        return load_pipeline(path, plugins, os.environ, with_tests=with_tests), plugins
     except PipelineError as error:
         _tell(error)
         number = len(error.mistakes)

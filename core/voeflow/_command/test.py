@@ -1,4 +1,4 @@
-"""`voeflow test`: a dry run of events through a pipeline's filters."""
+"""`voeflow test`: a dry run of events through a pipeline's filters, or of the tests in its file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import click
 import trio
 
 from voeflow._answers import Envelope, Filters
-from voeflow._command._notices import is_packet, made_of, reader_of_notices
+from voeflow._command._expected import run_tests, show_results
+from voeflow._command._notices import made_of, reader_of_notices
 from voeflow._command._output import console, plain_table
-from voeflow._command._pipelines import pipeline_argument, read_or_exit
+from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
+from voeflow._command._reading import read_event
 from voeflow._errors import EventError, FilterError
 from voeflow._event import Event
 from voeflow._tables import HandlerTable, Pipeline, TransportTable
@@ -21,52 +23,51 @@ from voeflow._text import printable
 
 @click.command("test")
 @pipeline_argument
-@click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("events", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--topic", default="", help="Of notices: the topic that they come from, as igwn.gwalert.")
 @click.option("--mapping", default="", help="Of notices: the one mapping to ask, whatever the topic.")
 @click.option("--packet", is_flag=True, help="Of notices: also print the packet that is made.")
 def command(pipeline: Path, events: tuple[Path, ...], topic: str, mapping: str, packet: bool) -> None:
-    """Say what PIPELINE would do with each EVENT file; nothing is sent, saved or run.
+    """Hold PIPELINE to its [[tests]]; or say what it would do with each EVENT file.
+
+    Nothing is sent, saved or run. Without an EVENT, every table [[tests]] of the pipeline file is tried: an
+    event, the filters that are expected to hold or not, the sinks that are expected to get it or not. With
+    EVENTs, it is told for each which filters hold, and why, and which sinks would get it.
 
     An EVENT is a VOEvent; or a notice, which a mapping makes a VOEvent of, as it would in the node: what came
-    earlier is looked up in the store, if there is one, and among the files before it. For each event: which
-    filters hold, and why, and which sinks would get it. Exit status: 0; 1 if a file is no VOEvent, nor a
-    notice that a mapping takes; 2 if the pipeline, or what was asked, is wrong.
+    earlier is looked up in the store, if there is one, and among the files before it. Exit status: 0; 1 if a
+    test fails, or a file is no VOEvent, nor a notice that a mapping takes; 2 if the pipeline, or what was
+    asked, is wrong.
     """
+    if not events:
+        _hold_to_its_tests(pipeline)
+        return
     loaded, _ = read_or_exit(pipeline)
     filters = Filters(loaded.filters, loaded.node.filter_timeout)
     bad = 0
-
-    def parse(_: Path, raw: bytes) -> Event:
-        bounds = loaded.node
-        return Event.parse(
-            raw,
-            max_bytes=bounds.max_event,
-            max_depth=bounds.max_depth,
-            max_attributes=bounds.max_attributes,
-        )
-
-    with reader_of_notices(loaded, topic, mapping) as read:
+    with reader_of_notices(loaded, topic, mapping) as of_notice:
         for number, path in enumerate(events):
             if number:
                 click.echo()
             try:
-                raw = path.read_bytes()
-            except OSError as error:
-                bad += 1
-                click.echo(f"{path}: cannot be read: {error.strerror}", err=True)
-                continue
-            what, reading = ("VOEvent", parse) if is_packet(raw) else ("notice", read)
-            try:
-                event = reading(path, raw)
+                event = read_event(loaded, path, of_notice)
             except EventError as error:
                 bad += 1
-                click.echo(f"{path}: no {what} that can be taken: {error}", err=True)
+                click.echo(f"{path}: {error}", err=True)
                 continue
             if packet and event.attachments:
                 click.echo(event.raw)
             trio.run(_show, path, event, loaded, filters)
     sys.exit(1 if bad else 0)
+
+
+def _hold_to_its_tests(path: Path) -> None:
+    pipeline, _ = read_or_exit(path, with_tests=True)
+    if not pipeline.tests:
+        fail(f"{path} has no [[tests]]: write some, or name the file of an EVENT.", BAD_PIPELINE)
+    results = run_tests(pipeline)
+    show_results(results, path.absolute().parent)
+    sys.exit(1 if any(result.failures for result in results) else 0)
 
 
 @attrs.frozen
@@ -92,7 +93,7 @@ async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) 
             table.add_row(name, _word(answer.holds), Text(answer.why))
         out.print(table)
     table = plain_table("sink", "gets it", "when")
-    for sink in _sinks(pipeline):
+    for sink in pipeline.sinks:
         decided = sink.when.decide({n: a.holds for n, a in answers.items() if a.holds is not None})
         gets = decided if isinstance(decided, bool) else None
         table.add_row(sink.name, _word(gets), Text(_condition(sink)))
@@ -105,10 +106,6 @@ async def _ask(filters: Filters, name: str, envelope: Envelope) -> _Answer:
     except FilterError as error:
         return _Answer(None, error.reason)
     return _Answer(verdict.holds, printable(verdict.reason, 300))
-
-
-def _sinks(pipeline: Pipeline) -> list[HandlerTable | TransportTable]:
-    return [*(t for t in pipeline.transports.values() if t.is_sink), *pipeline.handlers.values()]
 
 
 def _condition(sink: HandlerTable | TransportTable) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar, Literal
 
 import attrs
@@ -11,7 +11,7 @@ import voeflow
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return voeflow.utcnow()
 
 
 @attrs.frozen

@@ -1,0 +1,146 @@
+"""`voeflow explain`: why a pipeline does with an event what it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+import trio
+
+from voeflow._answers import Filters
+from voeflow._command._notices import made_of, reader_of_notices
+from voeflow._command._output import console
+from voeflow._command._pipelines import fail, pipeline_argument, read_or_exit
+from voeflow._command._reading import read_event
+from voeflow._errors import EventError
+from voeflow._explain import Explanation, FilterAnswer, SinkAnswer, explain
+from voeflow._matched import Place
+from voeflow._tables import Pipeline
+from voeflow._text import printable
+from voeflow._when import Part
+
+_WORDS = {True: "yes", False: "no", None: "open"}
+_STYLES = {True: "green", False: "red", None: "yellow"}
+
+
+@click.command("explain")
+@pipeline_argument
+@click.argument("event", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--source", default="", help="The transport that it comes in through; any, if left out.")
+@click.option("--topic", default="", help="Of a notice: the topic that it comes from, as igwn.gwalert.")
+@click.option("--mapping", default="", help="Of a notice: the one mapping to ask, whatever the topic.")
+@click.option(
+    "--format", "shape", type=click.Choice(["text", "json"]), default="text", help="How it is told."
+)
+def command(pipeline: Path, event: Path, source: str, topic: str, mapping: str, shape: str) -> None:
+    """Say why PIPELINE would do with an EVENT file what it would; nothing is sent, saved or run.
+
+    For each filter: its answer and its reason, what it looked at in the packet, and of XPath what matched,
+    with path and line. For each sink: its `when` with the value of every part; what decides is marked with
+    an asterisk. Exit status: 0; 1 if the file is no VOEvent, nor a notice that a mapping takes; 2 if the
+    pipeline, or what was asked, is wrong.
+    """
+    loaded, _ = read_or_exit(pipeline)
+    if source and source not in loaded.transports:
+        raise click.BadParameter(f"no transport is named {source!r}", param_hint="--source")
+    with reader_of_notices(loaded, topic, mapping, tell=lambda _: None) as of_notice:
+        try:
+            read = read_event(loaded, event, of_notice)
+        except EventError as error:
+            fail(f"{event}: {error}", 1)
+    filters = Filters(loaded.filters, loaded.node.filter_timeout)
+    found = trio.run(explain, loaded, attrs.evolve(read, source=source), filters)
+    if shape == "json":
+        click.echo(json.dumps(_as_json(event, found), indent=2))
+    else:
+        _show(event, found, loaded)
+
+
+def _show(path: Path, found: Explanation, pipeline: Pipeline) -> None:
+    from rich.text import Text
+
+    out = console()
+    event = found.event
+    out.print(Text(f"{path}: {printable(event.ivorn)} ({printable(event.role, 40)})", style="bold"))
+    for line in made_of(event):
+        out.print(Text(f"  {line}"))
+    for defect in event.defects[:3]:
+        out.print(Text(f"  breaks its grammar: {defect}", style="yellow"))
+    for answer in found.filters:
+        out.print()
+        verb = {True: "holds", False: "does not hold", None: "gives no answer"}[answer.holds]
+        reason = f": {answer.reason}" if answer.reason else ""
+        head = Text.assemble(
+            ("filter ", ""),
+            (answer.name, "bold"),
+            f" ({answer.plugin}) ",
+            (verb, _STYLES[answer.holds]),
+            reason,
+        )
+        out.print(head)
+        for line in _grounds(answer):
+            out.print(Text(f"  {line}"))
+    for sink in found.sinks:
+        out.print()
+        verb = {True: "gets it", False: "does not get it", None: "would ask again later"}[sink.gets]
+        out.print(
+            Text.assemble(
+                "sink ", (sink.name, "bold"), " ", (verb, _STYLES[sink.gets]), f": {found.why(sink)}"
+            )
+        )
+        for part, depth in _parts(sink):
+            mark = "*" if part.decides else " "
+            out.print(Text(f"  {_WORDS[part.value]:<5}{mark} {'  ' * depth}{part.text}"))
+
+
+def _grounds(answer: FilterAnswer) -> Iterator[str]:
+    """What a filter looked at, in lines."""
+    for fact in answer.looked_at:
+        where = f"   {_where(fact.places[0])}" if fact.places else ""
+        more = f" and {len(fact.places) - 1} more" if len(fact.places) > 1 else ""
+        yield f"looked at {fact.fact}: {fact.value}{where}{more}"
+    for asked in answer.asked:
+        yield f"asked     {asked.expression}"
+        if not asked.places:
+            yield f"          gave {asked.value}"
+        for place in asked.places:
+            yield f"matched   {_where(place)}: {place.value}"
+        if asked.more:
+            yield f"          and {asked.more} more"
+
+
+def _where(place: Place) -> str:
+    return f"{place.path}, line {place.line}" if place.line is not None else place.path
+
+
+def _parts(sink: SinkAnswer) -> Iterator[tuple[Part, int]]:
+    def below(part: Part, depth: int) -> Iterator[tuple[Part, int]]:
+        yield part, depth
+        for inner in part.parts:
+            yield from below(inner, depth + 1)
+
+    if sink.when is not None:
+        yield from below(sink.when, 0)
+
+
+def _as_json(path: Path, found: Explanation) -> dict[str, Any]:
+    event = found.event
+    return {
+        "file": str(path),
+        "ivorn": event.ivorn,
+        "role": event.role,
+        "valid": event.valid,
+        "filters": [attrs.asdict(answer) for answer in found.filters],
+        "sinks": [
+            {
+                **attrs.asdict(sink),
+                "decided_by": [] if sink.when is None else list(sink.when.deciding()),
+                "why": found.why(sink),
+            }
+            for sink in found.sinks
+        ],
+    }
