@@ -75,9 +75,13 @@ def _package(command: click.Command) -> str:
 
 
 def _keys(which: str) -> str:
-    cls = {"node": NodeSettings, "sink": SinkKeys, "source": SourceKeys, "handler": HandlerKeys, "test": Expectation}[
-        which
-    ]
+    cls = {
+        "node": NodeSettings,
+        "sink": SinkKeys,
+        "source": SourceKeys,
+        "handler": HandlerKeys,
+        "test": Expectation,
+    }[which]
     options = describe_options(cls)
     if cls is HandlerKeys:
         common = {option.name for option in describe_options(SinkKeys)}
