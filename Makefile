@@ -66,7 +66,7 @@ $(PEERS)/.installed: Makefile
 # The example distribution, installed as a user would, with what it needs (astropy).
 $(CTA)/.installed: pyproject.toml examples/cta/pyproject.toml
 	$(PYTHON) -m venv $(CTA)
-	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e . -e ./examples/cta 'pytest>=8.2'
+	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e . -e './examples/cta[test]'
 	@touch $@
 
 peers: $(PEERS)/.installed

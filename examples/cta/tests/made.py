@@ -8,9 +8,11 @@ from pathlib import Path
 import voeflow
 
 EXAMPLE = Path(__file__).parents[1]
-#: An hour at which it is night on La Palma, with the first packet's burst high; and one at which it is day.
-NIGHT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
-NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+#: An hour at which it is night on La Palma, without the Moon and with the first packet's burst high; one at
+#: which it is day; and one of a night with a full Moon.
+NIGHT = datetime(2026, 12, 10, 2, 0, tzinfo=UTC)
+NOON = datetime(2026, 12, 10, 12, 0, tzinfo=UTC)
+MOONLIT = datetime(2026, 12, 24, 2, 0, tzinfo=UTC)
 
 
 def packet(number: int, *replace: tuple[str, str], received: datetime = NIGHT) -> voeflow.Event:

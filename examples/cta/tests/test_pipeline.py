@@ -32,21 +32,21 @@ def test_the_example_s_pipeline_has_no_mistakes() -> None:
 
 
 def test_a_dry_run_says_why_and_starts_the_telescope_for_the_burst_overhead_alone() -> None:
-    tested = voeflow("test", PIPELINE, *PACKETS, CTA_NOW="2026-11-24T02:00Z")
+    tested = voeflow("test", PIPELINE, *PACKETS, CTA_NOW="2026-12-10T02:00Z")
     assert tested.returncode == 0
     lines = [line.split() for line in tested.stdout.splitlines()]
-    assert [line[1] for line in lines if line[:1] == ["slew"]] == ["yes", *["no"] * 6]
-    assert [line[1] for line in lines if line[:1] == ["archive"]] == ["yes"] * 7
-    assert "zenith angle 7 to 50 deg from 02:00 to 06:18 UTC" in tested.stdout
+    assert [line[1] for line in lines if line[:1] == ["slew"]] == ["yes", *["no"] * 6, "yes", "no"]
+    assert [line[1] for line in lines if line[:1] == ["archive"]] == ["yes"] * 9
+    assert "zenith angle 9 to 60 deg from 02:00 to 05:59 UTC" in tested.stdout
 
 
 @pytest.mark.parametrize(
     ("variable", "told"),
     [
-        ({"CTA_SITE": "west"}, 'filters.observable.site: expected one of north, south, got "west"'),
+        ({"CTA_SITE": "west"}, 'filters.observable.site: expected one of north, south, namibia, got "west"'),
         (
             {"CTA_NOW": "soon"},
-            'filters.observable.now: expected a time such as "2026-11-24T02:00Z", got "soon"',
+            'filters.observable.now: expected a time such as "2026-12-10T02:00Z", got "soon"',
         ),
     ],
     ids=["site", "now"],

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from voeflow_cta import SITES, Site
-from voeflow_cta._sky import altitudes
+from voeflow_cta._sky import sky_over
 
 NORTH, SOUTH = SITES["north"], SITES["south"]
 OBLIQUITY = 23.436  # of the ecliptic in 2026, degrees
@@ -25,6 +25,13 @@ NIGHTS = [
     datetime(2025, 7, 1, 23, 5, tzinfo=UTC),
     datetime(2026, 11, 24, 2, 0, tzinfo=UTC),
 ]
+
+
+def altitudes(
+    site: Site, ra: float, dec: float, begin: datetime, minutes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    sky = sky_over(site, ra, dec, begin, minutes)
+    return sky.target, sky.sun
 
 
 def days_since_j2000(moment: datetime) -> float:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import attrs
 import numpy as np
 import pytest
-from voeflow_cta._windows import Limits, judge
+from voeflow_cta._sky import Sky
+from voeflow_cta._telescopes import MOON
+from voeflow_cta._windows import Limits, Outcome, judge
 
 BEGIN = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
-LIMITS = Limits(max_zenith=60, sun_below=-18, max_wait=60, min_duration=10)
+LIMITS = Limits(max_zenith=60, sun_below=-18, moon=MOON["dark"], max_wait=60, min_duration=10)
 DAY = 1441
 HIGH, LOW, NIGHT, NOON = 70.0, 20.0, -40.0, 40.0
 
@@ -20,6 +23,26 @@ def sky(otherwise: float, *spans: tuple[int, int, float]) -> np.ndarray:
     for first, last, value in spans:
         values[first : last + 1] = value
     return values
+
+
+def judged(
+    target: np.ndarray,
+    sun: np.ndarray,
+    moon: np.ndarray | float = LOW - 90,
+    *,
+    separation: float = 90.0,
+    illumination: float = 0.5,
+    rule: str = "dark",
+) -> Outcome:
+    """Judge what stands where; the Moon is down if nothing is said of it."""
+    sky = Sky(
+        target,
+        sun,
+        np.broadcast_to(moon, DAY),
+        np.full(DAY, separation),
+        np.full(DAY, illumination),
+    )
+    return judge(sky, BEGIN, attrs.evolve(LIMITS, moon=MOON[rule]))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +101,7 @@ def sky(otherwise: float, *spans: tuple[int, int, float]) -> np.ndarray:
         pytest.param(
             sky(LOW, (0, 20, HIGH)), sky(NOON, (40, 600, NIGHT)),
             False,
-            "never dark and within 60 deg of the zenith at once: Sun below -18 deg from 02:40 to 12:00 UTC,"
+            "never all at once in time: Sun below -18 deg from 02:40 to 12:00 UTC,"
             " position high enough from 02:00 to 02:20 UTC",
             id="sets before it is dark",
         ),
@@ -87,10 +110,49 @@ def sky(otherwise: float, *spans: tuple[int, int, float]) -> np.ndarray:
 def test_says_whether_it_can_be_observed_and_why(
     target: np.ndarray, sun: np.ndarray, possible: bool, reason: str
 ) -> None:
-    outcome = judge(target, sun, BEGIN, LIMITS)
+    outcome = judged(target, sun)
     assert (outcome.possible, outcome.reason) == (possible, reason)
 
 
 def test_the_limit_itself_is_high_enough_for_a_position_and_too_high_for_the_sun() -> None:
-    assert judge(sky(30.0), sky(NIGHT), BEGIN, LIMITS).possible
-    assert not judge(sky(HIGH), sky(-18.0), BEGIN, LIMITS).possible
+    assert judged(sky(30.0), sky(NIGHT)).possible
+    assert not judged(sky(HIGH), sky(-18.0)).possible
+
+
+def test_says_from_which_minute_to_which() -> None:
+    assert judged(sky(LOW, (30, 90, HIGH)), sky(NIGHT)).window == (30, 90)
+    assert judged(sky(LOW), sky(NIGHT)).window is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "separation", "illumination", "possible"),
+    [
+        ("dark", 180.0, 0.01, False),
+        ("grey", 30.0, 0.60, True),
+        ("grey", 29.9, 0.60, False),
+        ("grey", 30.0, 0.61, False),
+        ("any", 0.0, 1.00, True),
+    ],
+)
+def test_the_moon_may_stand_as_near_and_bright_as_its_rule_says(
+    rule: str, separation: float, illumination: float, possible: bool
+) -> None:
+    outcome = judged(sky(HIGH), sky(NIGHT), HIGH, separation=separation, illumination=illumination, rule=rule)
+    assert outcome.possible is possible
+    if not possible:
+        assert outcome.reason == f"Moon {100 * illumination:.0f}% lit, {separation:.0f} deg away all day"
+
+
+def test_a_moon_that_sets_in_time_is_waited_for() -> None:
+    assert not judged(sky(HIGH), sky(NIGHT), sky(LOW - 90, (0, 60, HIGH))).possible
+    assert judged(sky(HIGH), sky(NIGHT), sky(LOW - 90, (0, 59, HIGH))).window == (60, DAY - 1)
+
+
+def test_a_moon_that_sets_too_late_is_the_reason() -> None:
+    assert judged(sky(HIGH), sky(NIGHT), sky(LOW - 90, (0, 200, HIGH))).reason == (
+        "Moon 50% lit, 90 deg away, until 05:21 UTC"
+    )
+
+
+def test_by_day_the_moon_is_not_spoken_of() -> None:
+    assert judged(sky(HIGH), sky(NOON, (192, 800, NIGHT)), HIGH).reason == "Sun above -18 deg until 05:12 UTC"

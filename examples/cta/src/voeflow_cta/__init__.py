@@ -1,7 +1,7 @@
 """voeflow-cta: a voeflow plugin for those who follow alerts with CTA's telescopes.
 
 `pip install` is all it takes: voeflow finds this module by the entry point in pyproject.toml, and calls the
-hook implementation below once, when a command starts.
+hook implementations below once, when a command starts.
 """
 
 from __future__ import annotations
@@ -10,13 +10,34 @@ from collections.abc import Mapping
 
 import voeflow
 
-from ._filter import ObservableFromCTAO
+from ._alerts import ALERTS, Alert
+from ._filter import CTAAlert, ObservableFromCTAO
+from ._handler import ObservationWindow
 from ._sites import SITES, Site
+from ._telescopes import TELESCOPES, Telescope
 
-__all__ = ["SITES", "ObservableFromCTAO", "Site", "register_filters"]
+__all__ = [
+    "ALERTS",
+    "SITES",
+    "TELESCOPES",
+    "Alert",
+    "CTAAlert",
+    "ObservableFromCTAO",
+    "ObservationWindow",
+    "Site",
+    "Telescope",
+    "register_filters",
+    "register_handlers",
+]
 
 
 @voeflow.hookimpl
 def register_filters() -> Mapping[str, type]:
-    """Name the filter: `plugin = "ctao-observable"` in a pipeline."""
-    return {"ctao-observable": ObservableFromCTAO}
+    """Name the filters: `plugin = "ctao-observable"` and `plugin = "cta-alert"` in a pipeline."""
+    return {"cta-alert": CTAAlert, "ctao-observable": ObservableFromCTAO}
+
+
+@voeflow.hookimpl
+def register_handlers() -> Mapping[str, type]:
+    """Name the handler: `plugin = "ctao-window"`."""
+    return {"ctao-window": ObservationWindow}

@@ -1,143 +1,104 @@
-"""The `ctao-observable` filter: can a CTAO site point to an event?"""
+"""The filters: is it an alert that CTA follows, and can a CTAO site point to it?"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from pathlib import Path
 
 import attrs
 
 import voeflow
 
-from ._sites import SITES
-from ._windows import Limits, judge
-
-#: A whole day of minutes is looked at: after that the sky is where it was.
-_DAY = 24 * 60
-
-
-def _moment(text: str) -> datetime | None:
-    """Read `now`; None where it is empty."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f'expected a time such as "2026-11-24T02:00Z", got "{text}"') from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+from ._alerts import all_params
+from ._observing import Observing
+from ._profiles import Profiles, check_profiles, one_of, read_profiles
+from ._windows import judge
 
 
-def _check_site(instance: object, attribute: attrs.Attribute[str], site: str) -> None:
-    if site not in SITES:
-        raise ValueError(f'expected one of {", ".join(SITES)}, got "{site}"')
-
-
-def _check_moment(instance: object, attribute: attrs.Attribute[str], text: str) -> None:
-    _moment(text)
-
-
-@attrs.frozen
-class ObservableFromCTAO:
+@attrs.frozen(kw_only=True)
+class ObservableFromCTAO(Observing):
     """Pass events that a CTAO site can observe at once or soon.
 
-    An event passes if its position stands within `max_zenith` of the zenith, with the Sun below `sun_below`,
-    for at least `min_duration`, beginning no later than `max_wait` after the event was received. What is
-    refused, each with its reason: all but observations (tests above all), retractions, events without a
-    position, positions whose error is unknown (missing, zero and negative ones are) or above `max_error`.
+    An event passes if its position stands within `max_zenith` of the zenith, with the Sun below `sun_below`
+    and no more Moon than `moon` allows, for at least `min_duration`, beginning no later than `max_wait` after
+    the event was received. What is refused, each with its reason: all but observations (tests above all),
+    retractions, events without a position, positions whose error is unknown (missing, zero and negative ones
+    are) or above `max_error`, and events that happened longer than `max_age` ago.
 
-    The Moon, the weather and what the telescopes are busy with are not looked at.
+    The weather and what the telescopes are busy with are not looked at.
 
         [filters.observable]
         plugin = "ctao-observable"
         site = "north"
+        telescope = "lst"
         max_wait = "30 min"
     """
 
-    site: str = attrs.field(
-        default="north",
-        validator=_check_site,
-        metadata={"help": '"north" for La Palma, "south" for Paranal'},
-    )
-    max_zenith: float = attrs.field(
-        default=60.0,
-        validator=[attrs.validators.gt(0), attrs.validators.le(90)],
-        metadata={"help": "the greatest angle from the zenith, in degrees"},
-    )
-    sun_below: float = attrs.field(
-        default=-18.0,
-        validator=[attrs.validators.ge(-90), attrs.validators.le(90)],
-        metadata={
-            "help": "the altitude that the Sun's centre must be below, in degrees; -18 is astronomical night"
-        },
-    )
-    max_wait: voeflow.Seconds = attrs.field(
-        default=voeflow.Seconds(3600.0),
-        validator=attrs.validators.le(voeflow.Seconds(86400.0 / 2)),
-        metadata={"help": "how long after it was received the observation may begin; at most 12 hours"},
-    )
-    min_duration: voeflow.Seconds = attrs.field(
-        default=voeflow.Seconds(600.0),
-        validator=attrs.validators.le(voeflow.Seconds(86400.0 / 4)),
-        metadata={"help": "how long it must be observable without a break; at most 6 hours"},
-    )
-    max_error: float = attrs.field(
-        default=2.5,
-        validator=attrs.validators.gt(0),
-        metadata={
-            "help": "the greatest radius of the position's error circle in degrees: the field of view's"
-        },
-    )
-    now: str = attrs.field(
-        default="",
-        validator=_check_moment,
-        metadata={
-            "help": "to try a pipeline out: judge as if it were this time (UTC) and the event just came"
-        },
-    )
-
-    def __attrs_post_init__(self) -> None:
-        """Load astropy, and its tables, while the pipeline is read: not with the first alert."""
-        from ._sky import altitudes
-
-        altitudes(SITES[self.site], 0.0, 0.0, _moment(self.now) or self.clock(), 1)
-
     def matches(self, event: voeflow.Event) -> voeflow.Verdict:
         """Say whether the event can be observed, when, or why not. Runs in a worker thread."""
-        if unfit := self._unfit(event):
+        now = self.moment()
+        if unfit := self.unfit(event, now):
             return voeflow.Verdict(False, unfit)
         assert event.position is not None
-        begin = _moment(self.now) or self.clock()
-        waited = 0.0 if self.now else max(0.0, (begin - event.received).total_seconds())
-        if waited > self.max_wait:
-            ago, limit = voeflow.show_seconds(waited), voeflow.show_seconds(self.max_wait)
-            return voeflow.Verdict(False, f"received {ago} ago, more than {limit}")
-        from ._sky import altitudes
-
-        target, sun = altitudes(SITES[self.site], event.position.ra, event.position.dec, begin, _DAY)
-        limits = Limits(
-            max_zenith=self.max_zenith,
-            sun_below=self.sun_below,
-            max_wait=int((self.max_wait - waited) // 60),
-            min_duration=-int(-self.min_duration // 60),
-        )
-        outcome = judge(target, sun, begin, limits)
+        outcome = judge(self.sky(event.position, now), now, self.limits(self.waited(event, now)))
         return voeflow.Verdict(outcome.possible, outcome.reason)
 
-    @staticmethod
-    def clock() -> datetime:
-        """Say what time it is; tests put another in its place."""
-        return datetime.now(UTC)
 
-    def _unfit(self, event: voeflow.Event) -> str:
-        """Say what in the packet forbids to observe it, wherever it stands in the sky; empty if nothing."""
+@attrs.frozen(kw_only=True)
+class CTAAlert:
+    """Pass alerts of the kinds that CTA follows: bursts, gravitational waves, neutrinos, flares.
+
+    Which packets these are, `voeflow plugins` cannot list: see the README. A packet passes if it comes from a
+    stream of one of `kinds`, with a type of notice that is an alert there, and its Params say what they have
+    to: that it is a burst, say, or significant. Tests and retractions never pass. An update passes as the
+    alert did, unless `updates` is `"refuse"`.
+
+        [filters.alert]
+        plugin = "cta-alert"
+        kinds = ["burst", "neutrino"]
+        profiles = "cta-profiles.toml"
+    """
+
+    kinds: tuple[str, ...] = attrs.field(
+        default=("burst", "wave", "neutrino", "flare"),
+        validator=one_of(lambda profiles: profiles.kinds()),
+        metadata={"one_or_many": True, "help": "burst, wave, neutrino, flare, or kinds of your profiles"},
+    )
+    profiles: Path | None = attrs.field(
+        default=None,
+        validator=check_profiles,
+        metadata={"help": "a TOML file with alerts of your own, asked before the built-in ones"},
+    )
+    updates: str = attrs.field(
+        default="pass",
+        validator=attrs.validators.in_(("pass", "refuse")),
+        metadata={"help": '"pass" or "refuse" what supersedes or follows up an event before it'},
+    )
+    _read: Profiles = attrs.field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Read the profiles."""
+        object.__setattr__(self, "_read", read_profiles(self.profiles))
+
+    def matches(self, event: voeflow.Event) -> voeflow.Verdict:
+        """Say what kind of alert it is, or why it is none. Runs in a worker thread."""
         if event.role != "observation":
-            return f"role is {voeflow.printable(event.role, 40)}: only observations are followed"
+            return voeflow.Verdict(
+                False, f"role is {voeflow.printable(event.role, 40)}: only observations are followed"
+            )
+        earlier = ""
         for citation in event.citations:
+            cited = voeflow.printable(citation.ivorn, 100)
             if citation.kind == "retraction":
-                return f"retracts {voeflow.printable(citation.ivorn, 100)}"
-        if event.position is None:
-            return "no position"
-        if event.position.error is None:
-            return "error of the position unknown"
-        if event.position.error > self.max_error:
-            return f"error of the position {event.position.error:.3g} deg, above {self.max_error:g} deg"
-        return ""
+                return voeflow.Verdict(False, f"retracts {cited}")
+            earlier = earlier or f", after {cited}"
+        params = all_params(event)
+        wanting = ""
+        for alert in self._read.alerts:
+            if alert.kind not in self.kinds or not alert.comes_from(event, params):
+                continue
+            unmet = alert.unmet(params)
+            if not unmet:
+                refused = bool(earlier) and self.updates == "refuse"
+                return voeflow.Verdict(not refused, f"{alert.kind}: {alert.name}{earlier}")
+            wanting = wanting or f"{alert.name}, but {unmet}"
+        return voeflow.Verdict(False, wanting or f"no alert of the kinds {', '.join(self.kinds)}")
