@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -63,3 +64,21 @@ def test_the_filter_s_documentation_is_printed_with_its_options() -> None:
     assert "voeflow-cta" in shown.stdout
     for option in ("site", "max_zenith", "sun_below", "max_wait", "min_duration", "max_error", "now"):
         assert option in shown.stdout
+
+
+def test_the_readme_shows_what_the_commands_print() -> None:
+    blocks = re.findall(r"```console\n\$ (.*)\n((?:.*\n)*?)```", (EXAMPLE / "README.md").read_text())
+    assert blocks
+    for command, shown in blocks:
+        path = f"{VOEFLOW.parent}{os.pathsep}{os.environ['PATH']}"
+        printed = subprocess.run(
+            command,
+            shell=True,
+            cwd=EXAMPLE.parents[1],
+            env=os.environ | {"COLUMNS": "200", "PATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
