@@ -158,6 +158,17 @@ async def test_events_wait_in_order_while_the_topic_may_not_be_written_to(mock: 
     assert "permit" in line["reason"]
 
 
+async def test_a_topic_that_is_not_there_is_told_before_the_first_event_with_the_nearest(
+    kafka: Broker,
+) -> None:
+    kafka.create("observatory.alerts")
+    with told() as log:
+        async with running(producer(kafka.address, "observatory.alert"), KafkaNode()):
+            line = await log.until("topic is not there yet")
+    assert (line["topic"], line["nearest"]) == ("observatory.alert", "observatory.alerts")
+    assert "create the topic 'observatory.alert'" in line["remedy"]
+
+
 async def test_events_wait_for_a_topic_that_is_not_there(mock: Mock) -> None:
     settings = {"topic.metadata.propagation.max.ms": 100, "topic.metadata.refresh.interval.ms": 100}
     mock.fail_topic("missing", _UNKNOWN_TOPIC)

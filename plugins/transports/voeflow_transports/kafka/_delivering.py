@@ -150,10 +150,12 @@ class Delivering:
         from confluent_kafka import KafkaException
 
         try:
-            self._producer.list_topics(timeout=_PROBE)
+            metadata = self._producer.list_topics(timeout=_PROBE)
         except KafkaException:
             return  # why is told by `error_cb`
         self.telling.connected()
+        if self.topic not in metadata.topics:  # told now, and not only when the first event waits for it
+            self.telling.missing(self.topic, metadata.topics)
 
 
 def headers(event: voeflow.Event) -> list[tuple[str, bytes]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from ._lane import Lane
 from ._look_back import LookBack, go_back
 from ._message import Message, Passed, Refused, Understood
 from ._start import Starter
-from ._telling import Telling
+from ._telling import Telling, nearest
 from ._topics import is_pattern, matches_none
 
 log = structlog.get_logger()
@@ -191,8 +190,7 @@ class Reading:
         topic = raw.topic()
         if topic and error.code() == error.UNKNOWN_TOPIC_OR_PART:
             if not is_pattern(topic):  # of those it is told that nothing matches
-                near = difflib.get_close_matches(topic, self._existing, 1, 0.8)
-                self.telling.trouble(error, topic=topic, nearest=near[0] if near else "")
+                self.telling.trouble(error, topic=topic, nearest=nearest(topic, self._existing))
         elif topic and error.code() == error.TOPIC_AUTHORIZATION_FAILED:
             self.telling.trouble(error, topic=topic)
         else:

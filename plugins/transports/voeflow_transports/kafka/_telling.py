@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -113,6 +114,14 @@ class Telling:
             about, told = "unknown topic", self._topics_told
         self._tell(about, str(error.code()) + str(facts), told, reason=reason, remedy=remedy, **facts)
 
+    def missing(self, topic: str, existing: Iterable[str]) -> None:
+        """Tell that a topic is not among those of the brokers; some make one when it is first written to."""
+        if self._topics_told.due(topic, time.monotonic()) is not None:
+            near = nearest(topic, existing)
+            shown = {"nearest": near} if near else {}
+            remedy = self.remedies.about_topic(topic)
+            log.warning("topic is not there yet", transport=self.name, topic=topic, **shown, remedy=remedy)
+
     def problem(self, error: Any) -> str:
         """Give an error and its remedy as one text, for what is told elsewhere."""
         remedy = self._remedy(self._kind(error))
@@ -154,6 +163,11 @@ class Telling:
         if kind == "topic":
             return self.remedies.about_topic(topic)
         return str(getattr(self.remedies, kind)) if kind else ""
+
+
+def nearest(topic: str, existing: Iterable[str]) -> str:
+    """Give the topic of those there are that another may be meant for, or nothing."""
+    return next(iter(difflib.get_close_matches(topic, list(existing), 1, 0.8)), "")
 
 
 class _Handler(logging.Handler):
