@@ -44,7 +44,7 @@ LINES_A_BATCH = 8
 REFUSALS_A_PEER, REFUSAL_INTERVAL = 20, 60.0
 
 #: Notices of one topic that are refused by one mapping, or that none knows, have one line in the log in this
-#: time, in seconds; the rest is counted.
+#: time, in seconds, and so has what else of a topic is refused; the rest is counted.
 NOTICE_INTERVAL = 3600.0
 
 #: The least time between two complaints about the store, in seconds.
@@ -259,8 +259,9 @@ class Intake:
 
     def _tell_refused(self, entry: Entry, submission: Submission) -> None:
         host = entry.peer.rpartition(":")[0]  # each of its connections has another port
-        if entry.about:  # a topic with what nobody knows has it by the thousand
-            unsaid = self._notices.ask(f"{entry.source} {sorted(entry.about.items())}", time.monotonic())
+        if entry.about or entry.where:  # a topic with what nobody knows has it by the thousand
+            topic = sorted(entry.about.items()) or entry.peer
+            unsaid = self._notices.ask(f"{entry.source} {topic}", time.monotonic())
         else:
             unsaid = self._refusals.ask(f"{entry.source} {host}", time.monotonic())
         if unsaid is not None:

@@ -296,6 +296,16 @@ async def test_the_place_of_a_refused_packet_is_kept(tmp_path: Path) -> None:
     assert kept.where == "topic t, partition 1, offset 2"
 
 
+async def test_what_is_no_event_in_a_topic_is_told_once_for_it_and_kept_each_time(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, NODE) as (pipeline, _):
+            for topic in ("t", "t", "u"):
+                await node_of(pipeline).submit(b"<html/>", peer=topic, where=f"topic {topic}, offset 2")
+    told = [entry["peer"] for entry in logs if entry["event"] == "event refused"]
+    assert told == ["t", "u"]
+    assert len(refused(tmp_path)) == 3
+
+
 async def test_a_duplicate_has_the_position_of_the_event_that_came_first(tmp_path: Path) -> None:
     async with running(tmp_path, NODE) as (pipeline, _):
         submit = node_of(pipeline).submit
