@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
 import attrs
 import structlog
-import trio
 
-from voeflow._errors import EventError
+from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
 from voeflow._ivoid import parse_ivoid
-from voeflow._node_api import MAX_REASON, Check, Submission, Validation
+from voeflow._node_api import MAX_REASON, Answer, Check, Submission, Validation
 from voeflow._raised import describe
 from voeflow._store_records import NewEvent, Refusal
 from voeflow._text import printable
 
 log = structlog.get_logger()
+
+
+def _ignore(_: object) -> None:
+    """Tell nobody."""
 
 
 @attrs.define(eq=False)
@@ -37,7 +40,9 @@ class Entry:
         refused: of what is to be kept aside whatever it is, the reason.
         check: what its source asks of the event before it is stored, or None.
         about: of a notice that is refused, what else is told of it.
-        answered: set when the submission is there, or the store has failed.
+        answered: is called with the answers to this and, at once, to others of the same batch that have the
+            same one.
+        noted: is called with the outcome, if there is one.
         submission: the answer, None where the store has failed.
     """
 
@@ -52,8 +57,14 @@ class Entry:
     refused: str = attrs.field(default="", kw_only=True)
     check: Check | None = attrs.field(default=None, kw_only=True)
     about: Mapping[str, str] = attrs.field(default=MappingProxyType({}), kw_only=True)
-    answered: trio.Event = attrs.field(factory=trio.Event, init=False)
+    answered: Callable[[Sequence[Answer]], None] = attrs.field(default=_ignore, kw_only=True)
+    noted: Callable[[str], None] = attrs.field(default=_ignore, kw_only=True)
     submission: Submission | None = attrs.field(default=None, init=False)
+
+    @property
+    def answer(self) -> Answer:
+        """What its source is told."""
+        return self.submission or StoreError("the event store cannot write now; see the node's log")
 
     @property
     def size(self) -> int:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 import trio
@@ -20,7 +22,7 @@ from voeflow._answers import Envelope
 from voeflow._entry import Entry, objection, refuse, to_store
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
-from voeflow._node_api import Check, Submission, Validation
+from voeflow._node_api import Answer, Check, Submission, Validation
 from voeflow._observers import Observers
 from voeflow._quota import Quota
 from voeflow._store import Store
@@ -49,6 +51,9 @@ NOTICE_INTERVAL = 3600.0
 
 #: The least time between two complaints about the store, in seconds.
 COMPLAINT_INTERVAL = 60.0
+
+
+_ANSWERED = attrgetter("answered")
 
 
 class Intake:
@@ -135,14 +140,27 @@ class Intake:
         """
         while self._waiting_bytes > MAX_WAITING_BYTES:
             await self._room.park()
+        told = trio.Event()
+        answers: list[Answer] = []
+
+        def answered(given: Sequence[Answer]) -> None:
+            answers.extend(given)
+            told.set()
+
+        entry.answered = answered
+        self.take_nowait(entry)
+        await told.wait()
+        (answer,) = answers
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    def take_nowait(self, entry: Entry) -> None:
+        """Take a packet, whatever waits already; its `answered` is called when it is on disk."""
         size = entry.size
         self._waiting.append((entry, size))
         self._waiting_bytes += size
         self._work.unpark()
-        await entry.answered.wait()
-        if entry.submission is None:
-            raise StoreError("the event store cannot write now; see the node's log")
-        return entry.submission
 
     async def run(self) -> None:
         """Work through what is submitted, until cancelled; one batch at a time, in order."""
@@ -162,8 +180,12 @@ class Intake:
             else:
                 self._recovered()
                 self._hand_on(batch, places)
-            for entry in batch:
-                entry.answered.set()
+            for answered, entries in groupby(batch, _ANSWERED):
+                answers = [entry.answer for entry in entries]
+                try:
+                    answered(answers)
+                except Exception:  # one source that trips must not stop all others
+                    log.exception("a source could not take an answer", source=batch[0].source)
 
     def _keep(self, batch: Sequence[Entry]) -> list[Place]:
         """Parse, judge and store a batch, in the worker thread; give the place of each event in it."""
@@ -207,6 +229,7 @@ class Intake:
             if event is None:
                 assert entry.submission is not None
                 self._tell_refused(entry, entry.submission)
+                entry.noted("refused")
                 continue
             place = next(ahead)
             entry.submission = Submission(
@@ -215,6 +238,7 @@ class Intake:
                 digest=event.digest,
                 position=place.seq,
             )
+            entry.noted(entry.submission.outcome)
             if place.new:
                 accepted.append(Envelope(place.seq, event))
                 self._observers.tell("event_accepted", event=event)

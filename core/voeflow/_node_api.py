@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
-from voeflow._errors import GiveUp, Later
+from voeflow._errors import GiveUp, Later, StoreError
 from voeflow._text import printable
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class Submission:
     digest: bytes | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
     position: int | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
+
+#: What is told of a packet that was submitted: what became of it, or that the store cannot write now.
+Answer = Submission | StoreError
 
 #: The longest reason for a failure or a refusal that is kept, in characters.
 MAX_REASON = 1000
@@ -161,6 +164,31 @@ class Node(Protocol):
         Raises:
             StoreError: the store cannot write now. Give the peer no receipt: VTP reads that as a temporary
                 failure (VTP 2.0, section 7.1).
+        """
+        ...
+
+    def submit_nowait(
+        self,
+        raw: bytes,
+        answered: Callable[[Sequence[Answer]], None],
+        *,
+        validate: Validation = "schema",
+        peer: str = "",
+        check: Check | None = None,
+    ) -> None:
+        """Submit a packet and go on; for a source with more peers than it can have tasks.
+
+        Never waits, so whoever calls this has to bound what he has submitted and has no answer to.
+
+        Args:
+            raw: as for `submit`.
+            answered: is called on the event loop with what `submit` would return, or the `StoreError` that it
+                would raise: one answer for each packet, in the order in which they were submitted. Packets
+                that are stored together and have the same `answered` are answered in one call. It has to be
+                quick and must not raise.
+            validate: as for `submit`.
+            peer: as for `submit`.
+            check: as for `submit`.
         """
         ...
 

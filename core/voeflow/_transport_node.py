@@ -8,11 +8,13 @@ from datetime import datetime
 import attrs
 import trio
 
+from voeflow import _wall
 from voeflow._bookmarks import Bookmarks
+from voeflow._entry import Entry
 from voeflow._hearing import Ear
 from voeflow._history import read_history
 from voeflow._intake import Intake
-from voeflow._node_api import MAX_REASON, Check, Delivery, History, Submission, Validation
+from voeflow._node_api import MAX_REASON, Answer, Check, Delivery, History, Submission, Validation
 from voeflow._notice import Notice
 from voeflow._notices import Notices
 from voeflow._sink import Sink
@@ -57,6 +59,32 @@ class NodeOfTransport:
         )
         self._ear.note_answer(submission.outcome)
         return submission
+
+    def submit_nowait(
+        self,
+        raw: bytes,
+        answered: Callable[[Sequence[Answer]], None],
+        *,
+        validate: Validation = "schema",
+        peer: str = "",
+        check: Check | None = None,
+    ) -> None:
+        """See `voeflow.Node.submit_nowait`; nothing is answered before the whole node is ready."""
+        _check_types("submit_nowait", self.name, (raw, bytes), (peer, str))
+        self._ear.note_arrival(peer)
+        self._intake.take_nowait(
+            Entry(
+                raw,
+                self.name,
+                validate,
+                peer,
+                "",
+                _wall.utcnow(),
+                check=check,
+                answered=answered,
+                noted=self._ear.note_answer,
+            )
+        )
 
     async def submit_notice(
         self, notice: Notice, *, mapping: str = "", peer: str = "", where: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -131,6 +132,55 @@ async def test_a_peer_whose_every_packet_is_refused_does_not_fill_the_log(tmp_pa
 
     told = [line["peer"] for line in logs if line["event"] == "event refused"]
     assert told == [f"192.0.2.1:{port}" for port in range(20)] + ["192.0.2.2:1"]
+
+
+async def test_packets_submitted_without_waiting_are_answered_in_order_many_at_once(tmp_path: Path) -> None:
+    answers: list[list[voeflow.Submission | voeflow.StoreError]] = []
+    all_there = trio.Event()
+
+    def answered(some: Sequence[voeflow.Submission | voeflow.StoreError]) -> None:
+        answers.append(list(some))
+        if sum(map(len, answers)) == 20:
+            all_there.set()
+
+    def trip(some: Sequence[voeflow.Submission | voeflow.StoreError]) -> None:
+        raise RuntimeError("a bug in a source")
+
+    ivorns = [f"ivo://obspm.gepi/svom#{number}" for number in range(20)]
+    with capture_logs() as logs:
+        async with running(tmp_path, SIMPLE) as (pipeline, _):
+            node = pipeline.transports["in"].instance.node
+            node.submit_nowait(voevent("ivo://obspm.gepi/svom#trip"), trip)
+            for ivorn in ivorns:
+                node.submit_nowait(voevent(ivorn), answered)
+            with trio.fail_after(10):
+                await all_there.wait()
+
+    told = [answer for some in answers for answer in some]
+    assert told == [voeflow.Submission("accepted", ivorn) for ivorn in ivorns]
+    assert len(answers) < 20
+    assert [line["source"] for line in logs if line["log_level"] == "error"] == ["in"]
+
+
+async def test_packets_submitted_without_waiting_hear_of_a_store_that_cannot_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise voeflow.StoreError("full")
+
+    answers: list[voeflow.Submission | voeflow.StoreError] = []
+    told = trio.Event()
+
+    def answered(some: Sequence[voeflow.Submission | voeflow.StoreError]) -> None:
+        answers.extend(some)
+        told.set()
+
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        monkeypatch.setattr(Store, "append", fail)
+        pipeline.transports["in"].instance.node.submit_nowait(voevent(), answered)
+        with trio.fail_after(10):
+            await told.wait()
+    assert [type(answer) for answer in answers] == [voeflow.StoreError]
 
 
 async def test_a_source_may_judge_an_event_before_it_is_stored(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -13,6 +15,8 @@ import voeflow
 from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, accept_all, connected, running, told_logs
 from transports.vtp_support import IVOID, clock
+from voeflow_transports.vtp import _authors
+from voeflow_transports.vtp._connection import Connection
 from voeflow_transports.vtp._frames import frame
 from voeflow_transports.vtp._messages import Message, write_iamalive
 from voeflow_transports.vtp.receive import VTPReceive
@@ -98,6 +102,90 @@ async def test_so_many_are_in_hand_and_no_more() -> None:
         await peer.send(*[ONE] * 10)
         assert {(await peer.message()).role for _ in range(10)} == {"ack"}
     assert most == 3
+
+
+async def test_an_author_is_read_on_while_its_first_events_are_in_hand() -> None:
+    second = trio.Event()
+
+    async def wait_for_the_second(raw: bytes) -> voeflow.Submission:
+        if raw == ONE:
+            await second.wait()
+        else:
+            second.set()
+        return await accept_all(raw)
+
+    async with (
+        running(receive(), FakeNode(wait_for_the_second)) as (listener,),
+        connected(listener.port) as peer,
+    ):
+        await peer.send(ONE)
+        await trio.testing.wait_all_tasks_blocked()
+        await peer.send(TWO)
+        assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
+
+
+async def test_with_too_much_in_hand_no_author_is_read_until_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_authors, "_MAX_BYTES_IN_HAND", 3 * len(ONE))
+    room = trio.Event()
+
+    async def wait_for_room(raw: bytes) -> voeflow.Submission:
+        await room.wait()
+        return await accept_all(raw)
+
+    node = FakeNode(wait_for_room)
+    async with AsyncExitStack() as stack:
+        (listener,) = await stack.enter_async_context(running(receive(), node))
+        peers = [await stack.enter_async_context(connected(listener.port)) for _ in range(5)]
+        for peer in peers:
+            await peer.send(ONE, TWO)
+            await trio.testing.wait_all_tasks_blocked()
+        assert len(node.submitted) == 3
+        room.set()
+        for peer in peers:
+            assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
+
+
+async def test_an_author_that_does_not_read_its_receipts_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def wait(_: Connection) -> None:
+        await trio.sleep_forever()
+
+    with told_logs() as logs:
+        async with (
+            running(receive(idle_timeout=5.0), node := FakeNode()) as (listener,),
+            connected(listener.port) as peer,
+        ):
+            monkeypatch.setattr(Connection, "_send", lambda self, data: 0)
+            monkeypatch.setattr(Connection, "flush", wait)
+            await peer.send(ONE)
+            await trio.testing.wait_all_tasks_blocked()
+            await peer.send(TWO)  # is not even read
+            assert await peer.closed()
+    assert [raw for raw, _, _ in node.submitted] == [ONE]
+    assert [told["reason"] for told in logs] == ["does not read its receipts"]
+
+
+async def test_an_author_that_has_gone_keeps_nothing_waiting() -> None:
+    gone = trio.Event()
+
+    async def wait(raw: bytes) -> voeflow.Submission:
+        if raw == ONE:
+            await gone.wait()
+        return await accept_all(raw)
+
+    async with running(receive(), FakeNode(wait)) as (listener,):
+        async with connected(listener.port) as peer:
+            await peer.send(ONE)
+            await trio.testing.wait_all_tasks_blocked()
+            linger = struct.pack("ii", 1, 0)
+            peer.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)  # so that it is reset
+        gone.set()
+        async with connected(listener.port) as peer:
+            await peer.send(TWO)
+            assert (await peer.message()).role == "ack"
 
 
 async def test_an_author_that_ends_its_stream_still_gets_its_receipt() -> None:
@@ -198,13 +286,14 @@ async def test_the_address_with_the_most_connections_gives_way() -> None:
 
 
 async def test_a_failure_of_ours_ends_one_connection_and_no_other() -> None:
-    async def fail(raw: bytes) -> voeflow.Submission:
-        if raw == ONE:
-            raise RuntimeError("a bug")
-        return await accept_all(raw)
+    class Failing(FakeNode):
+        def submit_nowait(self, raw: bytes, *args: Any, **kwargs: Any) -> None:
+            if raw == ONE:
+                raise RuntimeError("a bug")
+            super().submit_nowait(raw, *args, **kwargs)
 
     with told_logs() as logs:
-        async with running(receive(), FakeNode(fail)) as (listener,):
+        async with running(receive(), Failing()) as (listener,):
             async with connected(listener.port) as peer:
                 await peer.send(ONE)
                 assert await peer.closed()

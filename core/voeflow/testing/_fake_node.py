@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import attrs
 import trio
 
 from voeflow import _wall
-from voeflow._errors import EventError
+from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
-from voeflow._node_api import Check, Delivery, Ending, History, Submission, Validation
+from voeflow._node_api import Answer, Check, Delivery, Ending, History, Submission, Validation
 from voeflow._notice import Notice
 
 #: How long `FakeNode.until` waits, in seconds of trio's clock.
@@ -39,6 +41,14 @@ class Submitted(NamedTuple):
     raw: bytes
     validate: Validation
     peer: str
+
+
+@attrs.define(eq=False)
+class _Packet:
+    """A packet that was submitted without waiting."""
+
+    answered: Callable[[Sequence[Answer]], None]
+    answer: Answer | None = None
 
 
 @attrs.define(eq=False)
@@ -78,6 +88,8 @@ class FakeNode:
     position: int = 0
     before_reading: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
     _out: Any = attrs.field(factory=lambda: trio.open_memory_channel[Sequence[Delivery]](1000), init=False)
+    _nursery: trio.Nursery = attrs.field(init=False)
+    _packets: deque[_Packet] = attrs.field(factory=deque, init=False)
     _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
     @asynccontextmanager
@@ -88,6 +100,7 @@ class FakeNode:
             For the block: what the transport gave to `task_status.started()`.
         """
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             started = await nursery.start(lambda task_status: transport.run(self, task_status=task_status))
             yield started
             nursery.cancel_scope.cancel()
@@ -134,6 +147,33 @@ class FakeNode:
         """See `voeflow.Node.submit`; `check` is asked about what `answer` accepts."""
         self.submitted.append(Submitted(raw, validate, peer))
         self._changed.unpark_all()
+        return await self._judge(raw, check)
+
+    def submit_nowait(
+        self,
+        raw: bytes,
+        answered: Callable[[Sequence[Answer]], None],
+        *,
+        validate: Validation = "schema",
+        peer: str = "",
+        check: Check | None = None,
+    ) -> None:
+        """See `voeflow.Node.submit_nowait`; packets are put to `answer` at once, and answered in order."""
+        packet = _Packet(answered)
+        self._packets.append(packet)
+        self._nursery.start_soon(self._answer, packet, partial(self._judge, raw, check))
+        self.submitted.append(Submitted(raw, validate, peer))
+        self._changed.unpark_all()
+
+    async def _answer(self, packet: _Packet, judge: Callable[[], Awaitable[Submission]]) -> None:
+        try:
+            packet.answer = await judge()
+        except StoreError as error:
+            packet.answer = error
+        while self._packets and (answer := self._packets[0].answer) is not None:
+            self._packets.popleft().answered([answer])
+
+    async def _judge(self, raw: bytes, check: Check | None) -> Submission:
         answered = await self.answer(raw)
         if check is not None and answered.outcome == "accepted" and (reason := check(Event.parse(raw))):
             return Submission("refused", answered.ivorn, reason)

@@ -19,6 +19,9 @@ from ._connection import Connection, show_peer
 #: too.
 BACKLOG = 1024
 
+#: How many connections are taken before other tasks may run: a millisecond's worth.
+_AT_ONCE = 32
+
 #: A machine without IPv6 has no `::1`.
 _NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
@@ -48,33 +51,41 @@ class Listener:
     _socket: socket.socket = attrs.field(alias="sock", repr=False)
     _path: str = attrs.field(default="", alias="path")
 
-    async def accept(self) -> Connection:
-        """Wait for a connection and take it.
+    async def accept(self) -> list[Connection]:
+        """Wait for connections and take those that there are, some at a time.
 
         Raises:
             OSError: none can be taken now: too many open files, say.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        taken: list[Connection] = []
         waited = False
-        while True:
+        while len(taken) < _AT_ONCE:
             try:
                 sock, peer = self._socket.accept()
             except BlockingIOError:
+                if taken:
+                    break
                 await trio.lowlevel.wait_readable(self._socket)
                 waited = True
                 continue
             except OSError as error:
-                if error.errno not in _GONE:
-                    raise
-                continue
-            if not waited:  # other tasks have had their turn otherwise
-                await trio.lowlevel.cancel_shielded_checkpoint()
+                if error.errno in _GONE:
+                    continue
+                if taken:  # it shows again the next time
+                    break
+                raise
             try:
-                return Connection(
-                    sock, self.name if self._path else show_peer(peer), "" if self._path else peer[0]
+                taken.append(
+                    Connection(
+                        sock, self.name if self._path else show_peer(peer), "" if self._path else peer[0]
+                    )
                 )
             except OSError:  # it is gone already
                 sock.close()
+        if not waited:  # other tasks have had their turn otherwise
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        return taken
 
     def close(self) -> None:
         """Stop listening, and take a Unix socket's file away."""

@@ -50,23 +50,84 @@ async def serve(
         OSError: an address cannot be listened on; the message names it.
     """
     listeners = await open_listeners(listen)
-    crowd, told = Crowd(most), Sparingly(TOLD_EVERY)
+    crowd = Crowd(most)
 
     async def attend_one(connection: Connection) -> None:
         try:
             await attend(connection)
-        except (OSError, trio.ClosedResourceError) as error:
-            log.debug("connection lost", transport=name, peer=connection.peer, reason=str(error))
-        except Exception:  # what one connection raises ends that connection alone
-            log.exception("connection failed", transport=name, peer=connection.peer)
+        except Exception as error:  # noqa: BLE001 - what one connection raises ends that connection alone
+            tell_failure(name, connection, error)
         finally:
             crowd.leave(connection)
             connection.close()
 
+    async with trio.open_nursery() as nursery:
+
+        def enter(connection: Connection) -> None:
+            nursery.start_soon(attend_one, connection)
+
+        await take(name, listeners, allow, crowd, enter, task_status=task_status)
+
+
+def tell_failure(name: str, connection: Connection, error: Exception) -> None:
+    """Say what has ended a connection: it was lost, or something here is wrong."""
+    if isinstance(error, OSError | trio.ClosedResourceError):
+        log.debug("connection lost", transport=name, peer=connection.peer, reason=str(error))
+    else:
+        log.error("connection failed", transport=name, peer=connection.peer, exc_info=error)
+
+
+async def take(
+    name: str,
+    listeners: list[Listener],
+    allow: Allow,
+    crowd: Crowd,
+    enter: Callable[[Connection], None],
+    *,
+    task_status: trio.TaskStatus[list[Listener]],
+) -> None:
+    """Take connections until cancelled.
+
+    Args:
+        name: the transport's table, for the log.
+        listeners: where; they are closed in the end.
+        allow: who may connect; others see only a close, as with Comet.
+        crowd: those who are in; whoever closes a connection has to let it leave.
+        enter: is given each that is let in; must not raise.
+        task_status: is told the listeners.
+    """
+    told = Sparingly(TOLD_EVERY)
+
+    def let_in(connection: Connection) -> None:
+        if not allow.admits(connection.host):
+            if (more := told.due("refused " + connection.host, trio.current_time())) is not None:
+                log.warning(
+                    "connection refused",
+                    transport=name,
+                    peer=connection.peer,
+                    reason="not in allow",
+                    unsaid=more,
+                )
+            connection.close()
+            return
+        leaver = crowd.enter(connection)
+        if leaver is not None:
+            if (more := told.due("full " + leaver.host, trio.current_time())) is not None:
+                log.warning(
+                    "connection closed to make room",
+                    transport=name,
+                    peer=leaver.peer,
+                    reason=f"all {crowd.most} connections are taken, and its address has the most",
+                    unsaid=more,
+                )
+            leaver.close()
+        if leaver is not connection:
+            enter(connection)
+
     async def take_from(listener: Listener) -> None:
         while True:
             try:
-                connection = await listener.accept()
+                connections = await listener.accept()
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
                     raise
@@ -74,30 +135,8 @@ async def serve(
                     log.error("cannot take connections", transport=name, reason=error.strerror, unsaid=more)
                 await trio.sleep(_PAUSE)
                 continue
-            if not allow.admits(connection.host):
-                if (more := told.due("refused " + connection.host, trio.current_time())) is not None:
-                    log.warning(
-                        "connection refused",
-                        transport=name,
-                        peer=connection.peer,
-                        reason="not in allow",
-                        unsaid=more,
-                    )
-                connection.close()
-                continue
-            leaver = crowd.enter(connection)
-            if leaver is not None:
-                if (more := told.due("full " + leaver.host, trio.current_time())) is not None:
-                    log.warning(
-                        "connection closed to make room",
-                        transport=name,
-                        peer=leaver.peer,
-                        reason=f"all {most} connections are taken, and its address has the most",
-                        unsaid=more,
-                    )
-                leaver.close()
-            if leaver is not connection:
-                nursery.start_soon(attend_one, connection)
+            for connection in connections:
+                let_in(connection)
 
     try:
         async with trio.open_nursery() as nursery:

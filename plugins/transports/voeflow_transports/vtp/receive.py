@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
-import structlog
 import trio
 
 import voeflow
 
 from ._addresses import AUTHORS_PORT, Address
 from ._allow import check_open, read_allow
-from ._connection import Connection
-from ._crowd import network_of
-from ._machine import Packet
-from ._options import above_zero, at_least, read_listens, utcnow
+from ._authors import Authors, Manner
+from ._crowd import Crowd
+from ._listeners import open_listeners
+from ._options import above_zero, at_least, read_listens
 from ._partials import Partials
-from ._receiver import Receiver
-from ._serve import TOLD_EVERY, serve
-from ._sparingly import Sparingly
-
-log = structlog.get_logger()
-
-_Answer = voeflow.Submission | voeflow.StoreError
-
-#: How many authors at one address are told within `TOLD_EVERY` to have been cut off; the rest is counted.
-_CUT_OFF_LINES = 20
-
-#: How long a closing connection waits for the author to close too, in seconds.
-_FAREWELL = 1.0
+from ._serve import take
 
 
 @attrs.frozen
@@ -117,119 +103,18 @@ class VTPReceive:
         Raises:
             OSError: an address cannot be listened on.
         """
-        told = Sparingly(TOLD_EVERY)
-        cut_off = Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES)
-
-        partials = Partials(node.name, max(self.max_partial, node.max_event))
-
-        async def attend(connection: Connection) -> None:
-            node.heard(connection.peer)
-            try:
-                await self._attend(connection, node, told, cut_off, partials)
-            finally:
-                partials.note(connection, 0)
-
-        await serve(
-            node.name,
-            self.listen,
-            read_allow(self.allow),
-            self.max_connections,
-            attend,
-            task_status=task_status,
-        )
-
-    async def _attend(
-        self,
-        connection: Connection,
-        node: voeflow.Node,
-        told: Sparingly,
-        cut_off: Sparingly,
-        partials: Partials,
-    ) -> None:
-        machine = Receiver(
-            clock=utcnow,
-            limit=node.max_event,
-            ivoid=node.ivoid,
-            opened=trio.current_time(),
+        listeners = await open_listeners(self.listen)
+        crowd = Crowd(self.max_connections)
+        manner = Manner(
+            validate=self.validate,
             idle_timeout=self.idle_timeout,
             linger=self.linger,
+            max_in_hand=self.max_in_hand,
         )
-        ended = False  # whether the author has ended its stream
-        while not machine.over:
-            data = None
-            with trio.move_on_at(machine.deadline):
-                data = await connection.receive()
-            if data is None:
-                machine.tick(trio.current_time())
-                continue
-            ended = not data
-            found = machine.receive(data, trio.current_time())
-            partials.note(connection, machine.held)
-            packets = [each.raw for each in found if isinstance(each, Packet)]
-            for first in range(0, len(packets), self.max_in_hand):
-                some = packets[first : first + self.max_in_hand]
-                if not _answer(machine, await self._submit(some, node, connection.peer), node, told):
-                    break
-                await self._send(machine, connection)
-                if connection.unsent:
-                    break
-            await self._send(machine, connection)
-        if (
-            machine.fault
-            and (more := cut_off.due(network_of(connection.host), trio.current_time())) is not None
-        ):
-            log.warning(
-                "author cut off",
-                transport=node.name,
-                peer=connection.peer,
-                reason=machine.fault,
-                unsaid=more,
+        partials = Partials(node.name, max(self.max_partial, node.max_event))
+        authors = Authors(node, manner, crowd, partials)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(authors.run)
+            await take(
+                node.name, listeners, read_allow(self.allow), crowd, authors.enter, task_status=task_status
             )
-        if not ended:
-            await connection.finish(_FAREWELL)
-
-    async def _send(self, machine: Receiver, connection: Connection) -> None:
-        """Send what is owed; nothing more is done for an author that does not read its receipts."""
-        connection.send_nowait(machine.outbox())
-        if connection.unsent:
-            with trio.move_on_after(self.idle_timeout):
-                await connection.flush()
-            if connection.unsent:
-                machine.end("does not read its receipts")
-
-    async def _submit(self, packets: Sequence[bytes], node: voeflow.Node, peer: str) -> list[_Answer]:
-        """Submit packets, all at once, so that one commit can serve them; give the answers in their order."""
-        answers: list[_Answer | None] = [None] * len(packets)
-
-        async def submit(place: int, begun: trio.Event) -> None:
-            begun.set()
-            try:
-                answers[place] = await node.submit(packets[place], validate=self.validate, peer=peer)
-            except voeflow.StoreError as error:
-                answers[place] = error
-
-        if len(packets) == 1:
-            await submit(0, trio.Event())
-        else:
-            async with trio.open_nursery() as nursery:
-                for place in range(len(packets)):
-                    begun = trio.Event()
-                    nursery.start_soon(submit, place, begun)
-                    await begun.wait()  # tasks run in no order, and events are to be stored in theirs
-        return [answer for answer in answers if answer is not None]
-
-
-def _answer(machine: Receiver, answers: Sequence[_Answer], node: voeflow.Node, told: Sparingly) -> bool:
-    """Answer packets in order, until one that the store did not take: then all is over (section 7.1)."""
-    now = trio.current_time()
-    for answer in answers:
-        if isinstance(answer, voeflow.StoreError):
-            if (more := told.due("store", now)) is not None:
-                log.error("authors get no receipts", transport=node.name, reason=str(answer), unsaid=more)
-            machine.end()
-            return False
-        if answer.outcome == "refused" or answer.ivorn is None:
-            machine.reject(answer.ivorn, answer.reason, now)
-        else:
-            machine.accept(answer.ivorn, now)
-    return True

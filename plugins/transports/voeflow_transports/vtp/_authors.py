@@ -1,0 +1,191 @@
+"""All authors that are connected to one port, served in one task."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import structlog
+import trio
+
+import voeflow
+
+from ._connection import Connection
+from ._conversation import Conversation
+from ._crowd import Crowd, network_of
+from ._options import utcnow
+from ._partials import Partials
+from ._poller import Poller
+from ._receiver import Receiver
+from ._serve import TOLD_EVERY
+from ._sparingly import Sparingly
+
+log = structlog.get_logger()
+
+#: How many authors at one address are told within `TOLD_EVERY` to have been cut off; the rest is counted.
+_CUT_OFF_LINES = 20
+
+#: How long a closing connection waits for the author to close too, in seconds.
+_FAREWELL = 1.0
+
+#: From how many bytes of packets on their way to disk on nothing more is read from any author. The node holds
+#: more than this for all its sources, so that authors alone do not keep others waiting.
+_MAX_BYTES_IN_HAND = 16 * 2**20
+
+#: The least time between two looks at who has run out of time, in seconds.
+_TICK = 0.05
+
+
+@attrs.frozen(kw_only=True)
+class Manner:
+    """How authors are dealt with.
+
+    Attributes:
+        validate: how strictly their packets are judged.
+        idle_timeout: how long one may be silent, and take for a frame, in seconds.
+        linger: how long a connection stays open after the last receipt, in seconds.
+        max_in_hand: how many packets of one connection may be on their way to disk at once.
+    """
+
+    validate: voeflow.Validation
+    idle_timeout: float
+    linger: float
+    max_in_hand: int
+
+
+@attrs.define(eq=False)
+class Authors:
+    """The authors at a port: who is connected, how long each has time, and how much all have in hand.
+
+    An author costs no task: the poller says who has sent something, the node says which packets are on disk,
+    and each is answered from there. Only one that does not read, or has to be said farewell to, has a task
+    for as long as that takes.
+
+    Attributes:
+        node: takes their packets.
+        manner: how they are dealt with.
+        crowd: the connections that are counted.
+        partials: is told how much of an unfinished frame each holds.
+    """
+
+    node: voeflow.Node
+    manner: Manner
+    crowd: Crowd
+    partials: Partials
+    poller: Poller = attrs.field(factory=Poller, init=False)
+    _present: dict[Conversation, None] = attrs.field(factory=dict, init=False)
+    _bytes: int = attrs.field(default=0, init=False)  # of packets in hand
+    _held_up: dict[Conversation, None] = attrs.field(factory=dict, init=False)  # until there is room for more
+    _cut_off: Sparingly = attrs.field(
+        factory=lambda: Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES), init=False, repr=False
+    )
+    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
+    _alarm: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _nursery: trio.Nursery = attrs.field(init=False)
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Serve them until cancelled; then all are cut off."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self.poller.run)
+                task_status.started()
+                await self._keep_time()
+        finally:
+            for conversation in list(self._present):
+                conversation.connection.close()
+
+    def enter(self, connection: Connection) -> None:
+        """Begin with an author that has connected."""
+        machine = Receiver(
+            clock=utcnow,
+            limit=self.node.max_event,
+            ivoid=self.node.ivoid,
+            opened=trio.current_time(),
+            idle_timeout=self.manner.idle_timeout,
+            linger=self.manner.linger,
+        )
+        conversation = Conversation(connection, machine, self)
+        self._present[conversation] = None
+        self.node.heard(connection.peer)
+        conversation.begin()
+
+    def left(self, conversation: Conversation) -> None:
+        """Note that an author's connection has been closed."""
+        connection = conversation.connection
+        self._present.pop(conversation, None)
+        self._held_up.pop(conversation, None)
+        self.partials.note(connection, 0)
+        self.crowd.leave(connection)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more packets may be taken in hand."""
+        return self._bytes < _MAX_BYTES_IN_HAND
+
+    def hold_up(self, conversation: Conversation) -> None:
+        """Have an author go on when there is room."""
+        self._held_up[conversation] = None
+
+    def submit(self, raw: bytes, conversation: Conversation) -> None:
+        """Submit a packet; `conversation.answered` is called when it is on disk."""
+        self._bytes += len(raw)
+        self.node.submit_nowait(
+            raw, conversation.answered, validate=self.manner.validate, peer=conversation.connection.peer
+        )
+
+    def release(self, size: int) -> None:
+        """Note that packets of so many bytes have been answered."""
+        had_room = self.has_room
+        self._bytes -= size
+        if not had_room and self.has_room:
+            held_up, self._held_up = self._held_up, {}
+            for conversation in held_up:
+                conversation.resume()
+
+    def remind(self, deadline: float) -> None:
+        """See by then at the latest who has run out of time."""
+        if deadline < self._alarm.deadline:
+            self._alarm.deadline = deadline
+
+    def flush(self, conversation: Conversation) -> None:
+        """Wait until an author has read its receipts."""
+        self._nursery.start_soon(conversation.flush, self.manner.idle_timeout)
+
+    def part(self, conversation: Conversation, *, ended: bool) -> None:
+        """Close a conversation that is over.
+
+        Args:
+            conversation: it.
+            ended: whether the author has ended its stream.
+        """
+        self._tell_cut_off(conversation)
+        if ended:
+            conversation.connection.close()
+        else:
+            self._nursery.start_soon(conversation.connection.finish, _FAREWELL)
+
+    def tell_unstored(self, error: voeflow.StoreError) -> None:
+        """Say that a packet could not be stored."""
+        if (more := self._told.due("store", trio.current_time())) is not None:
+            log.error("authors get no receipts", transport=self.node.name, reason=str(error), unsaid=more)
+
+    async def _keep_time(self) -> None:
+        while True:
+            with trio.CancelScope(deadline=self._earliest()) as self._alarm:
+                await trio.sleep_forever()
+            now = trio.current_time()
+            for conversation in [each for each in self._present if each.deadline <= now]:
+                conversation.tick(now)
+            await trio.sleep(_TICK)
+
+    def _earliest(self) -> float:
+        return min((each.deadline for each in self._present), default=math.inf)
+
+    def _tell_cut_off(self, conversation: Conversation) -> None:
+        fault, connection = conversation.machine.fault, conversation.connection
+        if not fault:
+            return
+        if (more := self._cut_off.due(network_of(connection.host), trio.current_time())) is not None:
+            log.warning(
+                "author cut off", transport=self.node.name, peer=connection.peer, reason=fault, unsaid=more
+            )
