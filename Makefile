@@ -63,10 +63,11 @@ $(PEERS)/.installed: Makefile
 	  --no-build-isolation 'voevent-parse>=1.0.3'
 	@touch $@
 
-# The example distribution, installed as a user would, with what it needs (astropy).
-$(CTA)/.installed: pyproject.toml examples/cta/pyproject.toml
+# The example distributions, installed as a user would, with what they need (astropy).
+$(CTA)/.installed: pyproject.toml examples/cta/pyproject.toml examples/svom/bursts/pyproject.toml
 	$(PYTHON) -m venv $(CTA)
 	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e . -e './examples/cta[test]'
+	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e ./examples/svom/bursts
 	@touch $@
 
 peers: $(PEERS)/.installed
@@ -77,6 +78,7 @@ run: $(VENV)/.run
 test: $(VENV)/.dev $(PEERS)/.installed $(CTA)/.installed
 	$(BIN)/python -m pytest $(ARGS)
 	$(CTA)/bin/python -m pytest --quiet examples/cta
+	$(CTA)/bin/python -m pytest --quiet examples/svom/bursts
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -42,4 +42,7 @@ NOTICE_TYPES = {
     169: "AMON_ICECUBE_EHE", 171: "HAWC_BURST_MONITOR", 172: "AMON_NU_EM_COINC",
     173: "ICECUBE_ASTROTRACK_GOLD", 174: "ICECUBE_ASTROTRACK_BRONZE", 175: "SK_SN", 176: "ICECUBE_CASCADE",
     188: "GECAM_FLT", 189: "GECAM_GND",
+    # As SVOM numbers its own (https://fsc.svom.org/readthedocs/svom/notices_and_circulars/notice_levels.html).
+    201: "SVOM_GRM_TRIGGER", 202: "SVOM_ECLAIRS_WAKEUP", 203: "SVOM_ECLAIRS_CATALOG", 204: "SVOM_SLEWING",
+    205: "SVOM_NOT_SLEWING",
 }  # fmt: skip
