@@ -13,8 +13,9 @@ from typing import Any
 import attrs
 from confluent_kafka import Consumer, TopicPartition, cimpl
 
-#: Kafka's number of the request that brings messages (Kafka protocol guide, ApiKeys).
-PRODUCE = 0
+#: Kafka's numbers of requests (Kafka protocol guide, ApiKeys): what brings messages, and what says how far a
+#: group has come.
+PRODUCE, OFFSET_COMMIT = 0, 8
 
 #: How long an answer may take, in seconds.
 _PATIENCE = 10.0

@@ -12,6 +12,7 @@ from support.kafka_broker import Broker, broker
 from support.kafka_mock import PRODUCE, Mock, mock_cluster
 from support.samples import voevent
 from transports.kafka_support import KafkaNode, client_threads, eventually, running, told
+from voeflow_transports.kafka import _delivering
 from voeflow_transports.kafka import produce as produce_module
 from voeflow_transports.kafka.produce import KafkaProduce
 
@@ -167,6 +168,21 @@ async def test_a_topic_that_is_not_there_is_told_before_the_first_event_with_the
             line = await log.until("topic is not there yet")
     assert (line["topic"], line["nearest"]) == ("observatory.alert", "observatory.alerts")
     assert "create the topic 'observatory.alert'" in line["remedy"]
+
+
+async def test_a_broker_that_answers_and_acknowledges_nothing_for_long_is_told(
+    mock: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_delivering, "_SLOW", 0.2)
+    with told() as log:
+        async with running(producer(mock.address), node := KafkaNode()):
+            mock.fail(PRODUCE, *[_NOT_ENOUGH_REPLICAS] * 5)
+            node.carry(*ivorns(0, 3))
+            line = await log.until("events wait for Kafka")
+            await node.until(lambda: len(node.settled) == 3)
+    assert "nothing of 3 events was acknowledged" in line["reason"]
+    assert "min.insync.replicas" in line["reason"]
+    assert len(log.all("events wait for Kafka")) == 1
 
 
 async def test_events_wait_for_a_topic_that_is_not_there(mock: Mock) -> None:

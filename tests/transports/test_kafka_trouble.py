@@ -14,11 +14,16 @@ import trustme
 import voeflow
 from faults.cable import Cable
 from support.kafka_broker import Broker, broker, free_port
+from support.kafka_mock import OFFSET_COMMIT, mock_cluster
 from support.nodes import read
 from support.samples import voevent
-from transports.kafka_support import KafkaNode, consumer, running, told
+from transports.kafka_support import KafkaNode, consumer, eventually, running, told
+from voeflow_transports.kafka import _engine, _reading
 from voeflow_transports.kafka.consume import KafkaConsume
 from voeflow_transports.kafka.produce import KafkaProduce
+
+#: Kafka's error code (Kafka protocol guide, Error Codes).
+_INVALID_COMMIT_OFFSET_SIZE = 28
 
 ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2")
 
@@ -209,3 +214,25 @@ def test_a_relative_path_in_a_setting_is_a_mistake() -> None:
 def test_a_server_that_is_no_host_and_port_is_a_mistake(server: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         KafkaConsume(servers=(server,), topics=("t",))
+
+
+@pytest.mark.slow
+async def test_commits_that_are_refused_for_long_are_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = "offsets not committed"
+    monkeypatch.setattr(_reading, "_UNCOMMITTED", 0.3)
+    monkeypatch.setattr(_engine, "_COMMIT_EVERY", 0.1)
+    monkeypatch.setattr(_engine, "_COMMIT_AGAIN", 0.1)
+    with told() as log, mock_cluster() as mock:
+        mock.create("t")
+        transport = consumer(mock.address, "t", group="e", settings={"session.timeout.ms": 6000})
+        producer = KafkaProduce(servers=(mock.address,), topic="t")
+        async with running(transport, node := KafkaNode()), running(producer, out := KafkaNode(name="out")):
+            await log.until("partitions assigned")
+            mock.fail(OFFSET_COMMIT, *[_INVALID_COMMIT_OFFSET_SIZE] * 30)
+            out.carry("ivo://a.b/c#1")
+            await node.until(lambda: node.kept == [ONE])
+            await eventually(lambda: [line for line in log.all(refused) if line["log_level"] == "error"])
+    assert len([line for line in log.all(refused) if line["log_level"] == "error"]) == 1
+    assert len(log.all(refused)) > 1

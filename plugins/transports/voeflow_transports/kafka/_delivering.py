@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,10 @@ from ._telling import Telling
 #: How long librdkafka waits for something to report, and a broker for an answer to whether it is there, in
 #: seconds. So long the transport takes to see that it is cancelled.
 _POLL, _PROBE = 0.2, 0.5
+
+#: How long a broker that can be reached may acknowledge nothing before that is told, and until it is told
+#: again, in seconds. librdkafka tries on without a word: where replicas are missing, say.
+_SLOW, _SLOW_AGAIN = 60.0, 300.0
 
 #: What keeps one message from ever being taken, whatever the state of the broker: it fails alone.
 _ITS_OWN_FAULT = (
@@ -55,6 +60,8 @@ class Delivering:
     _number: int = attrs.field(default=0, init=False)
     _unsent: deque[int] = attrs.field(factory=deque, init=False)
     _producer: Any = attrs.field(default=None, init=False)
+    _waits_since: float = attrs.field(factory=time.monotonic, init=False)
+    _told_at: float = attrs.field(default=-_SLOW_AGAIN, init=False)
 
     def make(self) -> Any:
         """Make a producer; called in a worker thread.
@@ -76,6 +83,8 @@ class Delivering:
 
     def add(self, delivery: voeflow.Delivery) -> None:
         """Take a delivery, the next in order; it waits until `send`."""
+        if not self._open:
+            self._waits_since = time.monotonic()
         self._number += 1
         self._open[self._number] = delivery
         self._unsent.append(self._number)
@@ -125,9 +134,24 @@ class Delivering:
                 settled += 1
             elif not self.trouble:
                 self.trouble = self.telling.problem(error)
+        if settled:
+            self._waits_since = time.monotonic()
         if self.telling.fatal:
             self.trouble, self.telling.fatal = self.telling.fatal, ""
         return settled
+
+    def stalled(self) -> str:
+        """Say why events wait for a broker that can be reached, now and then; nothing if they do not."""
+        now = time.monotonic()
+        due = max(self._waits_since + _SLOW, self._told_at + _SLOW_AGAIN)
+        if not self._open or not self.telling.up or now < due:
+            return ""
+        self._told_at = now
+        lasted = voeflow.show_seconds(round(now - self._waits_since))
+        return (
+            f"nothing of {len(self._open)} events was acknowledged in {lasted}; see that the topic has as"
+            " many in-sync replicas as its min.insync.replicas wants"
+        )
 
     def close(self) -> None:
         """Forget what librdkafka holds, without waiting for a broker; called in a worker thread.

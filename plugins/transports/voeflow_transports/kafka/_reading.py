@@ -24,6 +24,9 @@ log = structlog.get_logger()
 #: So long the transport takes to see that it is cancelled.
 _POLL, _PROBE = 0.2, 0.5
 
+#: How long commits may fail before that is told, and until it is told again, in seconds.
+_UNCOMMITTED, _UNCOMMITTED_AGAIN = 60.0, 300.0
+
 #: A batch: so many messages at most, and no more after so many bytes.
 _BATCH, _BATCH_BYTES = 500, 4 * 2**20
 
@@ -70,6 +73,8 @@ class Reading:
     _paused: bool = attrs.field(default=False, init=False)
     _closing: bool = attrs.field(default=False, init=False)
     _commits: int = attrs.field(default=0, init=False)
+    _refused_since: float | None = attrs.field(default=None, init=False)
+    _told_at: float = attrs.field(default=-_UNCOMMITTED_AGAIN, init=False)
     _existing: list[str] = attrs.field(factory=list, init=False)
     _backs: dict[tuple[str, int], LookBack] = attrs.field(factory=dict, init=False)
 
@@ -146,12 +151,21 @@ class Reading:
         if failed:
             cause = error or failed[0].error
             self.uncommitted += [(each.topic, each.partition) for each in failed]
-            # While partitions change hands commits are refused; what counts is that it lasts.
-            log.debug(
-                "offsets not committed", transport=self.telling.name, reason=self.telling.problem(cause)
-            )
+            self._tell_uncommitted(self.telling.problem(cause))
             if cause.name().endswith("AUTHORIZATION_FAILED"):
                 self.telling.trouble(cause)
+        else:
+            self._refused_since = None
+
+    def _tell_uncommitted(self, reason: str) -> None:
+        """Tell that a commit was refused: news if it lasts, for so it is while partitions move."""
+        now = time.monotonic()
+        since = self._refused_since = now if self._refused_since is None else self._refused_since
+        lasts = now >= max(since + _UNCOMMITTED, self._told_at + _UNCOMMITTED_AGAIN)
+        if lasts:
+            self._told_at = now
+        tell = log.error if lasts else log.debug
+        tell("offsets not committed", transport=self.telling.name, reason=reason)
 
     def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
         if self._closing:

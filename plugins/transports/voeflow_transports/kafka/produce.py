@@ -108,6 +108,9 @@ async def produce(node: voeflow.Node, delivering: Delivering, *, task_status: tr
                     await trio.to_thread.run_sync(delivering.poll, limiter=thread)
                     if delivering.settle():
                         wait = _FIRST_WAIT
+                    if reason := delivering.stalled():
+                        topic = delivering.topic
+                        log.error("events wait for Kafka", transport=node.name, topic=topic, reason=reason)
             finally:
                 with trio.CancelScope(shield=True), trio.move_on_after(_FAREWELL):
                     await trio.to_thread.run_sync(delivering.close, abandon_on_cancel=True)
