@@ -18,6 +18,7 @@ import pytest
 import voeflow
 import voeflow.testing
 from docs.pages import DOCS, ROOT, Block, blocks, commands, generated, pages, rendered
+from support.certificates import Authority
 from voeflow import _hookspecs
 from voeflow._command import main
 from voeflow._options import describe_options
@@ -92,6 +93,13 @@ def test_a_pipeline_on_a_page_has_no_mistake(block: Block, tmp_path: Path, plugi
     environment = dict.fromkeys(names, str(tmp_path)) | {"BROKER": "", "SITE_IVOID": "ivo://org.example/x"}
     for name in re.findall(r'file = "(?:\$\{[A-Z_]+\}/)?([\w-]+)"', block.text):
         (tmp_path / name).write_text("secret\n")
+    named = re.findall(r'\b(certificate|key|client_ca|ca) += +"([\w.-]+)"', block.text)
+    if named:
+        authority = Authority(tmp_path / "made")
+        certified = authority.certify("any", "localhost")
+        for what, name in named:
+            made = {"certificate": certified.certificate, "key": certified.key}.get(what, authority.path)
+            shutil.copy(made, tmp_path / name)
     if 'plugin = "signed"' in block.text:
         shutil.copytree(ROOT / "tests/support/keys", tmp_path / "keys")
     path = tmp_path / "pipeline.toml"

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import voeflow
+from support.certificates import Authority
 from voeflow._command import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -33,7 +34,7 @@ def run(*arguments: str | Path, **environment: str) -> Result:
 
 def test_there_are_examples() -> None:
     folders = {path.parent.name for path in PIPELINES}
-    assert folders >= {"gcn-bridge", "quickstart", "svom"}
+    assert folders >= {"gcn-bridge", "quickstart", "svom", "tls"}
     assert {name_of(path).partition("/")[0] for path in PACKETS} >= {
         "cta",
         "gcn-bridge",
@@ -42,9 +43,18 @@ def test_there_are_examples() -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The files that a script of the example `tls` makes, and is tested for elsewhere."""
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    for name in ("gateway", "observatory", "telescope"):
+        authority.certify(name, "localhost")
+    return str(authority.directory)
+
+
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=name_of)
-def test_an_example_s_pipeline_has_no_mistakes(pipeline: Path) -> None:
-    checked = run("check", pipeline)
+def test_an_example_s_pipeline_has_no_mistakes(pipeline: Path, certificates: str) -> None:
+    checked = run("check", pipeline, CERTIFICATES=certificates)
     assert (checked.exit_code, checked.stderr) == (0, "")
 
 

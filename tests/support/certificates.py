@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +17,13 @@ class Certified:
 
     certificate: Path
     key: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """Its SHA-256 as an entry of `allow`, in capitals and with colons as OpenSSL prints it."""
+        first = self.certificate.read_text().partition("-----END CERTIFICATE-----")
+        der = ssl.PEM_cert_to_DER_cert(first[0] + first[1])
+        return f"cert:sha256:{hashlib.sha256(der).digest().hex(':').upper()}"
 
 
 @attrs.define(eq=False)

@@ -10,14 +10,16 @@ import trio
 
 import voeflow
 
+from ._binding import Grant, check_for
 from ._connection import Connection
 from ._conversation import Conversation
 from ._crowd import Crowd, network_of
+from ._door import TOLD_EVERY
 from ._options import utcnow
 from ._partials import Partials
 from ._poller import Poller
+from ._rates import Rates, counted
 from ._receiver import Receiver
-from ._serve import TOLD_EVERY
 from ._sparingly import Sparingly
 
 log = structlog.get_logger()
@@ -43,14 +45,20 @@ class Manner:
     Attributes:
         validate: how strictly their packets are judged.
         idle_timeout: how long one may be silent, and take for a frame, in seconds.
+        first_byte_timeout: how long one may be silent at first, in seconds; None for `idle_timeout`.
+        frame_timeout: how long one frame may take, in seconds; None for `idle_timeout`.
         linger: how long a connection stays open after the last receipt, in seconds.
         max_in_hand: how many packets of one connection may be on their way to disk at once.
+        grants: who may speak for whom; nothing lets everybody say everything.
     """
 
     validate: voeflow.Validation
     idle_timeout: float
     linger: float
     max_in_hand: int
+    first_byte_timeout: float | None
+    frame_timeout: float | None
+    grants: tuple[Grant, ...]
 
 
 @attrs.define(eq=False)
@@ -66,12 +74,14 @@ class Authors:
         manner: how they are dealt with.
         crowd: the connections that are counted.
         partials: is told how much of an unfinished frame each holds.
+        rates: how fast the events of one address may come.
     """
 
     node: voeflow.Node
     manner: Manner
     crowd: Crowd
     partials: Partials
+    rates: Rates
     poller: Poller = attrs.field(factory=Poller, init=False)
     _present: dict[Conversation, None] = attrs.field(factory=dict, init=False)
     _bytes: int = attrs.field(default=0, init=False)  # of packets in hand
@@ -103,8 +113,12 @@ class Authors:
             opened=trio.current_time(),
             idle_timeout=self.manner.idle_timeout,
             linger=self.manner.linger,
+            first_byte_timeout=self.manner.first_byte_timeout,
+            frame_timeout=self.manner.frame_timeout,
         )
-        conversation = Conversation(connection, machine, self)
+        check = check_for(self.manner.grants, connection.host, connection.certificate)
+        conversation = Conversation(connection, machine, self, check)
+        self._tell_certificate(connection)
         self._present[conversation] = None
         self.node.heard(connection.peer)
         conversation.begin()
@@ -130,8 +144,32 @@ class Authors:
         """Submit a packet; `conversation.answered` is called when it is on disk."""
         self._bytes += len(raw)
         self.node.submit_nowait(
-            raw, conversation.answered, validate=self.manner.validate, peer=conversation.connection.peer
+            raw,
+            conversation.answered,
+            validate=self.manner.validate,
+            peer=conversation.connection.peer,
+            check=conversation.check,
         )
+
+    def pace(self, connection: Connection) -> float:
+        """Note that an author has sent an event.
+
+        Returns:
+            When the next of its address may be submitted; 0 for at once.
+        """
+        now = trio.current_time()
+        wait = self.rates.take(counted(connection.host), now)
+        if not wait:
+            return 0.0
+        if (more := self._told.due("fast " + network_of(connection.host), now)) is not None:
+            log.warning(
+                "author has to wait",
+                transport=self.node.name,
+                peer=connection.peer,
+                reason=f"its address sends more than {self.rates.rate:g} events a second",
+                unsaid=more,
+            )
+        return now + wait
 
     def release(self, size: int) -> None:
         """Note that packets of so many bytes have been answered."""
@@ -180,6 +218,19 @@ class Authors:
 
     def _earliest(self) -> float:
         return min((each.deadline for each in self._present), default=math.inf)
+
+    def _tell_certificate(self, connection: Connection) -> None:
+        if connection.certificate is None:
+            return
+        shown = str(connection.certificate)
+        if (more := self._told.due(f"certificate {shown}", trio.current_time())) is not None:
+            log.info(
+                "author connected",
+                transport=self.node.name,
+                peer=connection.peer,
+                certificate=shown,
+                unsaid=more,
+            )
 
     def _tell_cut_off(self, conversation: Conversation) -> None:
         fault, connection = conversation.machine.fault, conversation.connection

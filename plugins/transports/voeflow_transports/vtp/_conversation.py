@@ -12,6 +12,7 @@ import trio
 
 import voeflow
 
+from ._binding import Check
 from ._connection import Connection
 from ._machine import Packet
 from ._poller import READ
@@ -39,13 +40,16 @@ class Conversation:
         connection: to the author.
         machine: our end of the protocol.
         port: all authors at the port.
+        check: says what it may not say, or None for one that may say everything.
     """
 
     connection: Connection
     machine: Receiver
     port: Authors
+    check: Check | None
     _found: deque[bytes] = attrs.field(factory=deque, init=False, repr=False)  # not submitted yet
     _in_hand: deque[int] = attrs.field(factory=deque, init=False, repr=False)  # the sizes of those that are
+    _resting: float = attrs.field(default=0.0, init=False)  # until when nothing more is taken; 0 for not
     _watched: bool = attrs.field(default=False, init=False)
     _flushing: bool = attrs.field(default=False, init=False)
     _ended: bool = attrs.field(default=False, init=False)  # the author has ended its stream
@@ -58,8 +62,8 @@ class Conversation:
 
     @property
     def deadline(self) -> float:
-        """When `tick` is to be called; `math.inf` for never."""
-        return math.inf if self._flushing else self.machine.deadline
+        """When `tick` is to be called; `math.inf` for never. While it rests its time does not run out."""
+        return math.inf if self._flushing else self._resting or self.machine.deadline
 
     def fileno(self) -> int:
         """Give the number of the connection's file."""
@@ -95,6 +99,12 @@ class Conversation:
 
     def tick(self, now: float) -> None:
         """Do what time asks for; harmless when it is called early."""
+        if now < self._resting:
+            return
+        if self._resting:
+            self._resting = 0.0
+            self.ready(READ)  # what has come meanwhile counts
+            return
         self.machine.tick(now)
         self.resume()
 
@@ -148,6 +158,7 @@ class Conversation:
             raw = self._found.popleft()
             self._in_hand.append(len(raw))
             self.port.submit(raw, self)
+            self._resting = self.port.pace(self.connection)
         if data := machine.outbox():
             connection.send_nowait(data)
         if connection.unsent:
@@ -169,7 +180,8 @@ class Conversation:
 
     @property
     def _may_submit(self) -> bool:
-        return len(self._in_hand) < self.port.manner.max_in_hand and self.port.has_room
+        most = self.port.manner.max_in_hand
+        return not self._resting and len(self._in_hand) < most and self.port.has_room
 
     def _part(self) -> None:
         if not self._parted:

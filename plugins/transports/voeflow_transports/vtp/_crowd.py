@@ -43,6 +43,10 @@ class Crowd:
         self._count += 1
         return leaver
 
+    def count(self, host: str) -> int:
+        """Give how many connections the network of a host has."""
+        return len(self._inside.get(network_of(host), ()))
+
     def leave(self, connection: Connection) -> None:
         """Count a connection no longer; harmless if it is not counted."""
         own = network_of(connection.host)

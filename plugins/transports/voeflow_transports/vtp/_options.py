@@ -44,6 +44,16 @@ def above_zero(_: object, __: attrs.Attribute[Any], value: float) -> None:
         raise ValueError(f"expected a duration above zero, got {voeflow.show_seconds(value)}")
 
 
+def some_time(_: object, __: attrs.Attribute[Any], value: float | None) -> None:
+    """Check, as a validator, that a duration is not zero if it is given.
+
+    Raises:
+        ValueError: it is.
+    """
+    if value is not None:
+        above_zero(_, __, value)
+
+
 def utcnow() -> datetime:
     """Give the wall-clock time, for time stamps."""
     return datetime.now(UTC)

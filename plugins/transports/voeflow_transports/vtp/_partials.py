@@ -10,7 +10,7 @@ import trio
 
 from ._connection import Connection
 from ._crowd import network_of
-from ._serve import TOLD_EVERY
+from ._door import TOLD_EVERY
 from ._sparingly import Sparingly
 
 log = structlog.get_logger()

@@ -26,8 +26,8 @@ class Receiver(Machine):
 
     | state                            | until                                          |
     | -------------------------------- | ---------------------------------------------- |
-    | nothing has come yet             | `idle_timeout` after it opened                 |
-    | a frame has begun                | `idle_timeout` after its first byte, not its last |
+    | nothing has come yet             | `first_byte_timeout` after it opened           |
+    | a frame has begun                | `frame_timeout` after its first byte, not its last |
     | answers are owed                 | for ever: the author waits for us              |
     | all is answered                  | `linger` after the last answer                 |
     | it last spoke of transport only  | `idle_timeout` after that                      |
@@ -36,6 +36,8 @@ class Receiver(Machine):
         ivoid: this node's IVOID: the `Response` of each answer.
         opened: when the connection was opened.
         idle_timeout: in seconds.
+        first_byte_timeout: in seconds; None for `idle_timeout`.
+        frame_timeout: in seconds; None for `idle_timeout`.
         linger: in seconds.
         owed: how many packets were found and are not answered yet.
     """
@@ -44,6 +46,8 @@ class Receiver(Machine):
     opened: float
     idle_timeout: float
     linger: float
+    first_byte_timeout: float | None = None
+    frame_timeout: float | None = None
     owed: int = attrs.field(default=0, init=False)
     _deadline: float = attrs.field(init=False)
     _heard: bool = attrs.field(default=False, init=False)
@@ -54,7 +58,15 @@ class Receiver(Machine):
     def __attrs_post_init__(self) -> None:
         """Start the time that an author has for its first frame."""
         super().__attrs_post_init__()
-        self._deadline = self.opened + self.idle_timeout
+        self._deadline = self.opened + self._for_first_byte
+
+    @property
+    def _for_first_byte(self) -> float:
+        return self.idle_timeout if self.first_byte_timeout is None else self.first_byte_timeout
+
+    @property
+    def _for_frame(self) -> float:
+        return self.idle_timeout if self.frame_timeout is None else self.frame_timeout
 
     @property
     def deadline(self) -> float:
@@ -65,10 +77,10 @@ class Receiver(Machine):
         """Take bytes from the author; see `Machine.receive`."""
         if self._no_more:
             return []
-        had_begun = self._reader.partial
+        had_begun, before = self._reader.partial, self._deadline
         found = super().receive(data, now)
-        if self._reader.partial and not had_begun:
-            self._deadline = now + self.idle_timeout
+        if self._reader.partial and (not had_begun or self._deadline != before):  # it is another frame then
+            self._deadline = now + self._for_frame
         return found
 
     def accept(self, ivorn: str, now: float) -> None:
@@ -88,10 +100,10 @@ class Receiver(Machine):
         if self._reader.partial:
             self.end(
                 f"sent a frame too slowly: {self._reader.missing} bytes short "
-                f"{self.idle_timeout:g} s after it began"
+                f"{self._for_frame:g} s after it began"
             )
         elif not self._heard:
-            self.end(f"sent nothing in {self.idle_timeout:g} s")
+            self.end(f"sent nothing in {self._for_first_byte:g} s")
         else:
             self.end()
 
@@ -99,7 +111,7 @@ class Receiver(Machine):
         assert self.owed, "an answer to no packet"
         self.owed -= 1
         # A frame that has begun gets its time anew: while answers were owed, nobody may have been reading.
-        self._deadline = now + (self.idle_timeout if self._reader.partial else self.linger)
+        self._deadline = now + (self._for_frame if self._reader.partial else self.linger)
         if self._no_more and not self.owed:
             self.end(self._why)
 

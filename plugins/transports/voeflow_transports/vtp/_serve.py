@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 import trio
 
-from ._addresses import Address
-from ._allow import Allow
 from ._connection import Connection
 from ._crowd import Crowd
+from ._door import TOLD_EVERY, Door
 from ._listeners import Listener, open_listeners
+from ._port import Port
 from ._sparingly import Sparingly
 
 log = structlog.get_logger()
@@ -21,17 +21,12 @@ log = structlog.get_logger()
 #: seconds.
 _PAUSE = 0.1
 
-#: How often one thing about one address is told, in seconds: some clients reconnect without a pause.
-TOLD_EVERY = 60.0
-
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 async def serve(
     name: str,
-    listen: Sequence[Address],
-    allow: Allow,
-    most: int,
+    port: Port,
     attend: Callable[[Connection], Awaitable[None]],
     *,
     task_status: trio.TaskStatus[list[Listener]],
@@ -40,17 +35,14 @@ async def serve(
 
     Args:
         name: the transport's table, for the log.
-        listen: where.
-        allow: who may connect; others see only a close, as with Comet.
-        most: how many connections there may be at once.
+        port: where, and who may connect.
         attend: what is done with one; what it raises ends that connection alone.
         task_status: is told the listeners once all of them listen.
 
     Raises:
-        OSError: an address cannot be listened on; the message names it.
+        OSError: an address cannot be listened on, or a certificate not read.
     """
-    listeners = await open_listeners(listen)
-    crowd = Crowd(most)
+    door, listeners = await open_port(name, port)
 
     async def attend_one(connection: Connection) -> None:
         try:
@@ -58,7 +50,7 @@ async def serve(
         except Exception as error:  # noqa: BLE001 - what one connection raises ends that connection alone
             tell_failure(name, connection, error)
         finally:
-            crowd.leave(connection)
+            door.crowd.leave(connection)
             connection.close()
 
     async with trio.open_nursery() as nursery:
@@ -66,7 +58,22 @@ async def serve(
         def enter(connection: Connection) -> None:
             nursery.start_soon(attend_one, connection)
 
-        await take(name, listeners, allow, crowd, enter, task_status=task_status)
+        await take(door, listeners, enter, task_status=task_status)
+
+
+async def open_port(name: str, port: Port) -> tuple[Door, list[Listener]]:
+    """Read a port's certificates, and listen.
+
+    Args:
+        name: the transport's table, for the log.
+        port: its options.
+
+    Raises:
+        OSError: an address cannot be listened on, or a certificate not read.
+    """
+    await trio.to_thread.run_sync(port.reload)
+    listeners = await open_listeners(port.listen)
+    return Door(name, port, Crowd(port.max_connections)), listeners
 
 
 def tell_failure(name: str, connection: Connection, error: Exception) -> None:
@@ -78,10 +85,8 @@ def tell_failure(name: str, connection: Connection, error: Exception) -> None:
 
 
 async def take(
-    name: str,
+    door: Door,
     listeners: list[Listener],
-    allow: Allow,
-    crowd: Crowd,
     enter: Callable[[Connection], None],
     *,
     task_status: trio.TaskStatus[list[Listener]],
@@ -89,25 +94,32 @@ async def take(
     """Take connections until cancelled.
 
     Args:
-        name: the transport's table, for the log.
+        door: lets them in; others see only a close, as with Comet. Whoever closes one that is in has to let
+            it leave the door's crowd.
         listeners: where; they are closed in the end.
-        allow: who may connect; others see only a close, as with Comet.
-        crowd: those who are in; whoever closes a connection has to let it leave.
         enter: is given each that is let in; must not raise.
         task_status: is told the listeners.
     """
-    told = Sparingly(TOLD_EVERY)
+    told, name, crowd = Sparingly(TOLD_EVERY), door.name, door.crowd
+
+    async def welcome(connection: Connection, wait: float) -> None:
+        try:
+            welcomed = await door.welcome(connection, wait) and not connection.closed
+        except BaseException as error:
+            crowd.leave(connection)
+            connection.close()
+            if not isinstance(error, Exception):
+                raise
+            tell_failure(name, connection, error)
+            return
+        if welcomed:
+            enter(connection)
+        else:
+            crowd.leave(connection)
+            connection.close()
 
     def let_in(connection: Connection) -> None:
-        if not allow.admits(connection.host):
-            if (more := told.due("refused " + connection.host, trio.current_time())) is not None:
-                log.warning(
-                    "connection refused",
-                    transport=name,
-                    peer=connection.peer,
-                    reason="not in allow",
-                    unsaid=more,
-                )
+        if not door.judge(connection):
             connection.close()
             return
         leaver = crowd.enter(connection)
@@ -121,7 +133,12 @@ async def take(
                     unsaid=more,
                 )
             leaver.close()
-        if leaver is not connection:
+        if leaver is connection:
+            return
+        wait = door.wait_for(connection)
+        if wait or door.port.tls is not None:
+            nursery.start_soon(welcome, connection, wait)
+        else:
             enter(connection)
 
     async def take_from(listener: Listener) -> None:
@@ -143,7 +160,8 @@ async def take(
             for listener in listeners:
                 nursery.start_soon(take_from, listener)
             for listener in listeners:
-                log.info("listening", transport=name, address=listener.name)
+                log.info("listening", transport=name, address=listener.name, **door.facts)
+            nursery.start_soon(door.port.certificates.watch, name)
             task_status.started(listeners)
     finally:
         for listener in listeners:

@@ -70,17 +70,17 @@ def _fits(tls: ServerTLS | ClientTLS, _: object, key: Path | None) -> None:
     try:
         _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
     except (ssl.SSLError, OSError) as error:
-        raise ValueError(_misfit(error, tls.certificate, path)) from None
+        raise ValueError(_misfit(error, tls.certificate, path, locked=_LOCKED in content)) from None
 
 
-def _misfit(error: OSError, certificate: Path, key: Path) -> str:
+def _misfit(error: OSError, certificate: Path, key: Path, *, locked: bool) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
         return (
             f"{key} is not the key of {certificate}, whose first certificate has to be this end's own, before"
             " those of its authorities"
         )
-    if "DECRYPT" in reason or "PASSWORD" in reason:
+    if locked and (not reason or "PEM" in reason or "DECRYPT" in reason or "PASSWORD" in reason):
         return f"{key} is encrypted with another password than the one given"
     return f"{certificate} and {key} cannot be used together: {_words(error)}"
 

@@ -11,20 +11,21 @@ import trio
 import voeflow
 
 from ._addresses import SUBSCRIBERS_PORT, Address
-from ._allow import check_open, read_allow
 from ._asking import Asking
 from ._broadcaster import Broadcaster
 from ._catch_up import CatchUp
 from ._connection import Connection
 from ._crowd import network_of
+from ._door import TOLD_EVERY
 from ._fanout import FanOut
 from ._filtering import Filtering
 from ._machine import FiltersBrought, Found, Receipt, ResumeAsked, Unreadable
-from ._options import above_zero, at_least, read_listens, utcnow
+from ._options import above_zero, at_least, utcnow
 from ._partials import Partials
 from ._poller import Poller
+from ._port import Port, listen_first, listen_option, most_option
 from ._pulse import Pulse
-from ._serve import TOLD_EVERY, serve
+from ._serve import serve
 from ._sparingly import Sparingly
 from ._subscription import Subscription
 
@@ -55,8 +56,8 @@ def _check_interval(_: object, __: attrs.Attribute[voeflow.Seconds], value: floa
         )
 
 
-@attrs.frozen
-class VTPBroadcast:
+@attrs.frozen(field_transformer=listen_first)
+class VTPBroadcast(Port):
     """Send events to whoever subscribes: Comet, pygcn, `voeflow listen`, or another node.
 
     Every subscriber gets the bytes that were received. One that brings XPath filters, as Comet's `--filter`
@@ -68,31 +69,15 @@ class VTPBroadcast:
         listen = "0.0.0.0:8099"
         allow  = ["0.0.0.0/0", "::/0"]          # everybody
         when   = "not test"
+
+    With `tls = { certificate, key, client_ca }` TLS is spoken here, and `allow` may name certificates.
     """
 
     sink: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("ivoid",)
 
-    listen: tuple[Address, ...] = attrs.field(
-        default=(str(SUBSCRIBERS_PORT),),
-        converter=read_listens,
-        metadata={
-            "one_or_many": True,
-            "help": "HOST:PORT, [IPv6]:PORT or unix:/path; a port alone is open to this machine only",
-        },
-    )
-    allow: tuple[str, ...] = attrs.field(
-        default=(),
-        metadata={
-            "one_or_many": True,
-            "help": "the networks that may connect; this machine alone if left out",
-        },
-    )
-
-    @allow.validator
-    def _check_allow(self, _: attrs.Attribute[tuple[str, ...]], allow: tuple[str, ...]) -> None:
-        check_open(self.listen, read_allow(allow))
-
+    listen: tuple[Address, ...] = listen_option(SUBSCRIBERS_PORT)
+    max_connections: int = most_option(5000)
     alive_interval: voeflow.Seconds = attrs.field(
         default=voeflow.Seconds(60.0),
         validator=_check_interval,
@@ -108,11 +93,6 @@ class VTPBroadcast:
     test_interval: voeflow.Seconds = attrs.field(
         default=voeflow.Seconds(3600.0),
         metadata={"help": 'how often every subscriber is sent a test event; "0" for never'},
-    )
-    max_subscribers: int = attrs.field(
-        default=5000,
-        validator=at_least(1),
-        metadata={"help": "how many may be connected; above it the address with the most gives way"},
     )
     max_unsent: voeflow.Bytes = attrs.field(
         default=voeflow.Bytes(4 * 2**20),
@@ -187,9 +167,7 @@ class VTPBroadcast:
                 what = "subscriber dropped" if machine.fault else "subscriber left"
                 _tell(told, what, node, connection, machine.fault)
 
-            listeners = await nursery.start(
-                serve, node.name, self.listen, read_allow(self.allow), self.max_subscribers, attend
-            )
+            listeners = await nursery.start(serve, node.name, self, attend)
             nursery.start_soon(poller.run)
             nursery.start_soon(pulse.run)
             nursery.start_soon(fan_out.run)
@@ -261,6 +239,8 @@ def _tell(told: Sparingly, what: str, node: voeflow.Node, connection: Connection
     if more is None:
         return
     about: dict[str, object] = {"transport": node.name, "peer": connection.peer}
+    if connection.certificate is not None:
+        about["certificate"] = str(connection.certificate)
     if more:
         about["unsaid"] = more
     if fault:
