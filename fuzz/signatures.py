@@ -11,8 +11,8 @@ from pathlib import Path
 
 import voeflow
 from fuzz import corpus
-from voeflow_filters import Signed
 from voeflow_filters._signature_blocks import MAX_SIGNATURES, blocks_of
+from voeflow_filters.signed import Signed
 
 KEYS = Path(__file__).parents[1] / "tests" / "support" / "keys"
 

@@ -8,7 +8,8 @@ There are two sorts of hook:
 
 * `register_...` hooks are called once, when the command starts and before any pipeline is read, in the main
   thread, with no event loop running. They return classes by name (or mappings, or commands); they start
-  nothing.
+  nothing. In the place of a class they may say where it is, as `"voeflow_cta.sky:Observable"`: it is imported
+  only when a pipeline names it, so that nobody waits for what is not used.
 * The others observe a running node. They are called on the event loop, in the node's thread: they must be
   quick and must not block, for everything else waits meanwhile; what takes longer than 0.2 s is named in the
   log. They return nothing (what they return is ignored), and can change nothing.
@@ -44,7 +45,7 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 
 
 @_hookspec
-def register_transports() -> Mapping[str, type]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_transports() -> Mapping[str, type | str]:  # type: ignore[empty-body]  # a hookspec has no body
     """Offer transports: ways for events to come in, to go out, or both.
 
     Called once at start, before any pipeline is read.
@@ -63,7 +64,7 @@ def register_transports() -> Mapping[str, type]:  # type: ignore[empty-body]  # 
 
 
 @_hookspec
-def register_filters() -> Mapping[str, type]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_filters() -> Mapping[str, type | str]:  # type: ignore[empty-body]  # a hookspec has no body
     """Offer filters: yes/no questions about an event.
 
     Called once at start, before any pipeline is read.
@@ -82,7 +83,7 @@ def register_filters() -> Mapping[str, type]:  # type: ignore[empty-body]  # a h
 
 
 @_hookspec
-def register_handlers() -> Mapping[str, type]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_handlers() -> Mapping[str, type | str]:  # type: ignore[empty-body]  # a hookspec has no body
     """Offer handlers: what is done with an event.
 
     Called once at start, before any pipeline is read.

@@ -7,10 +7,10 @@ rest.
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 import attrs
 import click
@@ -21,8 +21,9 @@ from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
 from voeflow._mapping_plugins import MappingPlugin, in_order, why_no_mapping
 from voeflow._observers import Observers
-from voeflow._plugin import METHODS, Kind, Plugin, shown, why_unusable
+from voeflow._plugin import METHODS, Kind, Plugin, is_name, shown
 from voeflow._raised import describe
+from voeflow._shelf import Offer, Shelf
 from voeflow._text import printable
 
 #: What plugin code may raise, short of what stops the process: a module that calls sys.exit is a broken
@@ -39,9 +40,6 @@ class Plugins:
         filters: the filters by name, sorted.
         handlers: the handlers by name, sorted.
         mappings: the mappings, in the order in which they are asked.
-        failed: what could not be loaded or used, each naming its distribution.
-        unloaded: those of them that are not one name but a whole entry point or hook: what names they would
-            have offered is not known.
         observers: calls the hooks that observe a node.
     """
 
@@ -49,10 +47,18 @@ class Plugins:
     filters: Mapping[str, Plugin]
     handlers: Mapping[str, Plugin]
     mappings: tuple[MappingPlugin, ...]
-    failed: tuple[PluginError, ...]
-    unloaded: tuple[PluginError, ...]
     observers: Observers
-    _commands: tuple[click.Command, ...] = attrs.field(alias="commands")
+    _loader: _Loader = attrs.field(alias="loader", repr=False, eq=False)
+
+    @property
+    def failed(self) -> tuple[PluginError, ...]:
+        """What could not be loaded or used so far, each naming its distribution."""
+        return tuple(self._loader.failed)
+
+    @property
+    def unloaded(self) -> tuple[PluginError, ...]:
+        """Those of them that are a whole entry point or hook: what names they would offer is not known."""
+        return tuple(self._loader.unloaded)
 
     def of_kind(self, kind: Kind) -> Mapping[str, Plugin]:
         """Give the plugins of one kind by name."""
@@ -60,38 +66,48 @@ class Plugins:
 
     def commands(self) -> tuple[click.Command, ...]:
         """Give the commands that plugins add to `voeflow`, no two of one name."""
-        return self._commands
+        return self._loader.commands
 
 
-def load_plugins(extra: Sequence[object] = ()) -> Plugins:
+def load_plugins(extra: Sequence[object] = (), *, lazily: bool = False) -> Plugins:
     """Load every entry point of the group `voeflow`, and what is given besides.
 
     Never raises for a plugin's sake: what fails is in `Plugins.failed`, and the rest goes on.
 
     Args:
         extra: modules or objects with hook implementations, registered after the installed ones.
+        lazily: whether commands, and classes that a plugin only tells the place of, wait until they are asked
+            for; what is wrong with them is not known before either.
 
     Returns:
         What is there to be used.
     """
     loader = _Loader()
-    for entry_point in _entry_points():
-        loader.load(entry_point)
+    for distribution, entry_point in _entry_points():
+        loader.load(entry_point, distribution)
     for plugin in extra:
         name = getattr(plugin, "__name__", type(plugin).__name__)
         loader.register(plugin, _Origin(distribution="no distribution", entry_point=name))
-    return loader.gather()
+    plugins = loader.gather()
+    if not lazily:
+        for shelf in (plugins.transports, plugins.filters, plugins.handlers):
+            for name in list(shelf):
+                shelf.get(name)
+        plugins.commands()
+    return plugins
 
 
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    """Give the group's entry points in an order that does not hang on how they were installed."""
-    found = importlib.metadata.entry_points(group=PROJECT)
-    return sorted(found, key=lambda each: (_distribution(each), each.name))
+def _entry_points() -> list[tuple[str, importlib.metadata.EntryPoint]]:
+    """Give the group's entry points, each with its distribution, in an order that is always the same."""
+    found = [(_distribution(each), each) for each in importlib.metadata.entry_points(group=PROJECT)]
+    return sorted(found, key=lambda each: (each[0], each[1].name))
 
 
 def _distribution(entry_point: importlib.metadata.EntryPoint) -> str:
-    dist = entry_point.dist
-    return f"{dist.name} {dist.version}" if dist is not None else "an unknown distribution"
+    if (dist := entry_point.dist) is None:
+        return "an unknown distribution"
+    metadata = dist.metadata  # which is read anew for whatever is asked of `dist`
+    return f"{metadata['Name']} {metadata['Version']}"
 
 
 @attrs.frozen
@@ -110,8 +126,8 @@ class _Loader:
         self.failed: list[PluginError] = []
         self.unloaded: list[PluginError] = []
 
-    def load(self, entry_point: importlib.metadata.EntryPoint) -> None:
-        origin = _Origin(_distribution(entry_point), entry_point.name)
+    def load(self, entry_point: importlib.metadata.EntryPoint, distribution: str) -> None:
+        origin = _Origin(distribution, entry_point.name)
         try:
             plugin = entry_point.load()
         except _ANYTHING as error:
@@ -145,18 +161,19 @@ class _Loader:
     def gather(self) -> Plugins:
         offered = {kind: self.classes(kind) for kind in METHODS}
         mappings = in_order(self.mappings())
-        commands = tuple(self.commands())
         observers = Observers.of(self.manager, {key: each.distribution for key, each in self.origins.items()})
         return Plugins(
             transports=offered["transport"],
             filters=offered["filter"],
             handlers=offered["handler"],
             mappings=mappings,
-            failed=tuple(self.failed),
-            unloaded=tuple(self.unloaded),
             observers=observers,
-            commands=commands,
+            loader=self,
         )
+
+    @functools.cached_property
+    def commands(self) -> tuple[click.Command, ...]:
+        return tuple(self.new_commands())
 
     def answers(self, hook: str) -> Iterator[tuple[_Origin, object]]:
         """Call each implementation of a hook without parameters by itself; give what it returned."""
@@ -171,20 +188,27 @@ class _Loader:
 
     def classes(self, kind: Kind) -> Mapping[str, Plugin]:
         hook = f"register_{kind}s"
-        claims: dict[str, list[Plugin]] = {}
+        claims: dict[str, list[Plugin | Offer]] = {}
         for origin, answer in self.answers(hook):
             if not isinstance(answer, Mapping):
                 self.fail(origin, f"{hook}() must return a dict of names and classes, got {shown(answer)}")
                 continue
             for name, cls in answer.items():
-                if fault := why_unusable(kind, name, cls):
-                    self.fail(origin, fault, str(name))
-                else:
-                    plugin = Plugin(name, kind, cls, origin.distribution, origin.entry_point)
-                    claims.setdefault(name, []).append(plugin)
-        return MappingProxyType(
-            {name: claims[name][0] for name in sorted(claims) if self.is_sole(claims[name])}
+                offer = Offer(name, kind, cls, origin.distribution, origin.entry_point)
+                found = offer if isinstance(cls, str) and is_name(name) else self.judged(offer)
+                if found is not None:
+                    claims.setdefault(name, []).append(found)
+        return Shelf(
+            {name: claims[name][0] for name in sorted(claims) if self.is_sole(claims[name])}, self.judged
         )
+
+    def judged(self, offer: Offer) -> Plugin | None:
+        """Make a plugin of what was offered, or note why it cannot be used."""
+        try:
+            return offer.judged()
+        except PluginError as error:
+            self.failed.append(error)
+            return None
 
     def mappings(self) -> list[MappingPlugin]:
         claims: dict[str, list[MappingPlugin]] = {}
@@ -200,18 +224,18 @@ class _Loader:
                     claims.setdefault(name, []).append(plugin)
         return [claims[name][0] for name in claims if self.is_sole(claims[name])]
 
-    def is_sole(self, claims: Sequence[Plugin | MappingPlugin]) -> bool:
+    def is_sole(self, claims: Sequence[Plugin | Offer | MappingPlugin]) -> bool:
         if len(claims) == 1:
             return True
         first = claims[0]
-        kind = first.kind if isinstance(first, Plugin) else "mapping"
+        kind = "mapping" if isinstance(first, MappingPlugin) else first.kind
         everyone = " and ".join(f"{each.distribution} (entry point {each.entry_point})" for each in claims)
         distributions = " and ".join(dict.fromkeys(each.distribution for each in claims))
         reason = f"the {kind} {first.name} is claimed by {everyone}; uninstall all but one"
         self.failed.append(PluginError(first.name, distributions, reason))
         return False
 
-    def commands(self) -> Iterator[click.Command]:
+    def new_commands(self) -> Iterator[click.Command]:
         owners: dict[str, _Origin] = {}
         for origin, answer in self.answers("register_commands"):
             if not isinstance(answer, list | tuple):

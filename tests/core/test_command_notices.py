@@ -91,7 +91,7 @@ def voeflow(*words: object) -> Result:
 def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pipeline that knows the mapping and the filter above."""
 
-    def load() -> Any:
+    def load(**_: Any) -> Any:
         return load_plugins([Plugin()])
 
     monkeypatch.setattr("voeflow._command._pipelines.load_plugins", load)

@@ -7,7 +7,7 @@ import pytest
 import voeflow
 import voeflow_filters.age
 from support.samples import voevent
-from voeflow_filters import Age
+from voeflow_filters.age import Age
 
 OBSERVED = datetime(2026, 11, 24, 1, 1, 30, 250_000, tzinfo=UTC)  # the sample's WhereWhen
 WRITTEN = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)  # its Who/Date

@@ -4,7 +4,7 @@ import pytest
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Author
+from voeflow_filters.author import Author
 
 
 def event_by(author: str) -> voeflow.Event:

@@ -4,7 +4,7 @@ import pytest
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Cites
+from voeflow_filters.cites import Cites
 
 
 def citing(*citations: tuple[str, str]) -> voeflow.Event:

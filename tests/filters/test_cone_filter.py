@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Cone
-from voeflow_filters.cone import separation
+from voeflow_filters.cone import Cone, separation
 
 CRAB = voeflow.Event.parse(voevent())  # 83.633, +22.0145, error 0.05 deg
 RA = st.floats(0, 360, exclude_max=True)

@@ -4,7 +4,7 @@ import pytest
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Ivorn
+from voeflow_filters.ivorn import Ivorn
 
 
 def event(ivorn: str) -> voeflow.Event:

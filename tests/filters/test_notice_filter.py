@@ -4,8 +4,8 @@ import pytest
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Notice
 from voeflow_filters._notice_types import NOTICE_TYPES
+from voeflow_filters.notice import Notice
 
 SWIFT_POSITION = voeflow.Event.parse(voevent(packet_type=61))
 

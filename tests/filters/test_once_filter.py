@@ -8,7 +8,7 @@ import voeflow
 from support.nodes import running
 from support.samples import voevent
 from voeflow._places import PlacesInMemory, PlacesOf
-from voeflow_filters import Once
+from voeflow_filters.once import Once
 
 SVOM = "ivo://obspm.gepi/svom"
 

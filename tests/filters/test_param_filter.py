@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Param
 from voeflow_filters._quantity import parse_quantity
 from voeflow_filters._units import parse_unit
+from voeflow_filters.param import Param
 
 
 def measured(*params: str, groups: str = "") -> voeflow.Event:

@@ -7,7 +7,7 @@ import pytest
 import voeflow
 from support.samples import voevent
 from voeflow._places import PlacesInMemory, PlacesOf
-from voeflow_filters import Rate
+from voeflow_filters.rate import Rate
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = voeflow.Seconds(3600)

@@ -4,7 +4,7 @@ import pytest
 
 import voeflow
 from support.samples import voevent
-from voeflow_filters import Role
+from voeflow_filters.role import Role
 
 
 @pytest.mark.parametrize("role", ["observation", "prediction", "utility", "test"])

@@ -15,7 +15,7 @@ import pytest
 import voeflow
 from support.gnupg import GnuPG, clear_signed, gnupg, in_comment
 from support.samples import voevent
-from voeflow_filters import Signed
+from voeflow_filters.signed import Signed
 
 AUTHOR = "ivo://obspm.gepi/svom"
 PACKET = voevent(author=AUTHOR, tail="")

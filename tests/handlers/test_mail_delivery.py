@@ -22,8 +22,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 import voeflow
 from support.samples import voevent
-from voeflow_handlers import Email
 from voeflow_handlers._smtp import MailError
+from voeflow_handlers.mail import Email
 
 NOON = 1_800_000_000.0
 HOUR = 3600.0

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import voeflow
 from support.samples import voevent
-from voeflow_handlers import Email
 from voeflow_handlers._sky import show_angle, show_position
 from voeflow_handlers._smtp import parse_server
 from voeflow_handlers._summary import FIELDS, ROWS_MAX, check_template, fields
+from voeflow_handlers.mail import Email
 
 NOW = 1_800_000_000.0
 MAILER = Email(("duty@example.org", "night@example.org"), "voeflow@node.example.org")

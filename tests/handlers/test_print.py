@@ -10,7 +10,7 @@ import pytest
 import voeflow
 from support.samples import voevent
 from voeflow._utc import parse_utc
-from voeflow_handlers import Print
+from voeflow_handlers.print_ import Print
 
 EVENT = voeflow.Event.parse(voevent(), received=parse_utc("2026-11-24T01:02:05.7Z"))
 DELIVERY = voeflow.Delivery(EVENT, "abc.screen")

@@ -12,7 +12,7 @@ import pytest
 
 import voeflow
 from support.samples import voevent
-from voeflow_handlers import Save
+from voeflow_handlers.save import Save
 
 
 def parsed(raw: bytes | None = None, received: datetime | None = None) -> voeflow.Event:

@@ -14,9 +14,8 @@ import trio
 
 import voeflow
 from support.samples import voevent
-from voeflow_handlers import Spawn
 from voeflow_handlers import _process as limits
-from voeflow_handlers.spawn import CommandFailed, event_variables
+from voeflow_handlers.spawn import CommandFailed, Spawn, event_variables
 
 EVENT = voeflow.Event.parse(voevent(), source="upstream")
 

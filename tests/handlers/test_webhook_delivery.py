@@ -26,8 +26,8 @@ from support.samples import voevent
 from voeflow._log import configure_log
 from voeflow._store import Store
 from voeflow._store_select import Selection, select_dead
-from voeflow_handlers import Webhook
 from voeflow_handlers._http import WebhookError
+from voeflow_handlers.webhook import Webhook
 
 EVENT = voeflow.Event.parse(voevent())
 DELIVERY = voeflow.Delivery(EVENT, "abc.hook")

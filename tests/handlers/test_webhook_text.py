@@ -16,11 +16,11 @@ import voeflow
 from support.samples import voevent
 from voeflow._command._facts import whole
 from voeflow._store_records import StoredEvent
-from voeflow_handlers import Webhook
 from voeflow_handlers._chat import mattermost_text, slack_text
 from voeflow_handlers._facts import facts
 from voeflow_handlers._http import Answer, Server, WebhookError, judge, read_url
 from voeflow_handlers._signature import key_of, signed
+from voeflow_handlers.webhook import Webhook
 
 EVENT = voeflow.Event.parse(voevent(), source="authors")
 DELIVERY = voeflow.Delivery(EVENT, "abc.hook")

@@ -15,7 +15,7 @@ import voeflow
 from support.gnupg import GnuPG, gnupg
 from support.samples import voevent
 from transports.vtp_node import FakeNode, running
-from voeflow_filters import Signed
+from voeflow_filters.signed import Signed
 from voeflow_transports.vtp.receive import VTPReceive
 from voeflow_transports.vtp.send_command import send
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from voeflow._command._structlog import import_structlog
+
 #: The subcommands of our own, each in a module of its own that is imported when it is asked for, so that
 #: none pays for another's imports.
 OWN = {
@@ -30,6 +32,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a subcommand by its name."""
+        import_structlog()
         if cmd_name in OWN:
             command = importlib.import_module(OWN[cmd_name]).command
             assert isinstance(command, click.Command)
@@ -51,9 +54,10 @@ class Commands(click.Group):
 
 
 def _of_plugins() -> dict[str, click.Command]:
+    import_structlog()
     from voeflow._plugins import load_plugins
 
-    return {command.name: command for command in load_plugins().commands() if command.name}
+    return {command.name: command for command in load_plugins(lazily=True).commands() if command.name}
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

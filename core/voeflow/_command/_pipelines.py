@@ -31,7 +31,7 @@ def read_or_exit(path: Path, *, with_tests: bool = False) -> tuple[Pipeline, Plu
 
     A plugin that could not be loaded is told too: as a warning, since the pipeline may do without it.
     """
-    plugins = load_plugins()
+    plugins = load_plugins(lazily=True)
     for failure in plugins.failed:
         warn(str(failure))
     try:
@@ -46,7 +46,7 @@ def read_or_exit(path: Path, *, with_tests: bool = False) -> tuple[Pipeline, Plu
 def look_or_exit(path: Path) -> Look:
     """Read what a look into a pipeline's store needs, or tell the mistakes in that and exit with status 2."""
     try:
-        return load_to_look(path, load_plugins(), os.environ)
+        return load_to_look(path, load_plugins(lazily=True), os.environ)
     except PipelineError as error:
         _tell(error)
         sys.exit(BAD_PIPELINE)

@@ -6,50 +6,21 @@ from collections.abc import Mapping
 
 import voeflow
 
-from .age import Age
-from .author import Author
-from .cites import Cites
-from .cone import Cone
-from .ivorn import Ivorn
-from .notice import Notice
-from .once import Once
-from .param import Param
-from .rate import Rate
-from .role import Role
-from .signed import Signed
-from .xpath import XPathFilter
-
-__all__ = [
-    "Age",
-    "Author",
-    "Cites",
-    "Cone",
-    "Ivorn",
-    "Notice",
-    "Once",
-    "Param",
-    "Rate",
-    "Role",
-    "Signed",
-    "XPathFilter",
-    "register_filters",
-]
-
 
 @voeflow.hookimpl
-def register_filters() -> Mapping[str, type]:
+def register_filters() -> Mapping[str, str]:
     """Name the built-in filters, as any distribution would name its own."""
     return {
-        "age": Age,
-        "author": Author,
-        "cites": Cites,
-        "cone": Cone,
-        "ivorn": Ivorn,
-        "notice": Notice,
-        "once": Once,
-        "param": Param,
-        "rate": Rate,
-        "role": Role,
-        "signed": Signed,
-        "xpath": XPathFilter,
+        "age": "voeflow_filters.age:Age",
+        "author": "voeflow_filters.author:Author",
+        "cites": "voeflow_filters.cites:Cites",
+        "cone": "voeflow_filters.cone:Cone",
+        "ivorn": "voeflow_filters.ivorn:Ivorn",
+        "notice": "voeflow_filters.notice:Notice",
+        "once": "voeflow_filters.once:Once",
+        "param": "voeflow_filters.param:Param",
+        "rate": "voeflow_filters.rate:Rate",
+        "role": "voeflow_filters.role:Role",
+        "signed": "voeflow_filters.signed:Signed",
+        "xpath": "voeflow_filters.xpath:XPathFilter",
     }

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 
 import voeflow
 
-from .mail import Email
-from .print_ import Print
-from .save import Save
-from .spawn import Spawn
-from .webhook import Webhook
-
-__all__ = ["Email", "Print", "Save", "Spawn", "Webhook", "register_handlers"]
-
 
 @voeflow.hookimpl
-def register_handlers() -> Mapping[str, type]:
+def register_handlers() -> Mapping[str, str]:
     """Name the built-in handlers, as any distribution would name its own."""
-    return {"email": Email, "print": Print, "save": Save, "spawn": Spawn, "webhook": Webhook}
+    return {
+        "email": "voeflow_handlers.mail:Email",
+        "print": "voeflow_handlers.print_:Print",
+        "save": "voeflow_handlers.save:Save",
+        "spawn": "voeflow_handlers.spawn:Spawn",
+        "webhook": "voeflow_handlers.webhook:Webhook",
+    }
