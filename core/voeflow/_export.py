@@ -25,6 +25,7 @@ Write: TypeAlias = Callable[[StoredEvent], None]
 
 #: The permissions of what is written, less the umask's: packets may be proprietary.
 _MODE = 0o640
+_FOLDER_MODE = 0o750
 
 #: The folder in a tar archive that holds the packets, so that unpacking makes one entry.
 _FOLDER = "events"
@@ -69,7 +70,7 @@ def exporter(
 @contextmanager
 def _directory(target: Path, *, force: bool) -> Iterator[Write]:
     """Write each file of an event; one that is there with the same bytes is left alone."""
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
 
     def write(stored: StoredEvent) -> None:
         for name, content in _files(stored):

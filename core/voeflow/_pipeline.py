@@ -14,6 +14,7 @@ from voeflow._expectations import TESTS, Expectation, missing_files, read_expect
 from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._lookup import find_plugin
 from voeflow._mapping_plugins import check_mappings
+from voeflow._masking import masked
 from voeflow._names import nearest
 from voeflow._options import read_options
 from voeflow._plugin import METHODS, Kind, Plugin
@@ -63,7 +64,7 @@ def load_pipeline(
     unset = {_key(mistake) for mistake in document.mistakes}
     mistakes = [*document.mistakes, *(each for each in reader.mistakes if _key(each) not in unset)]
     if mistakes or pipeline is None:
-        raise PipelineError(path, in_order(mistakes, document.table))
+        raise PipelineError(path, masked(in_order(mistakes, document.table), document.secrets))
     return pipeline
 
 

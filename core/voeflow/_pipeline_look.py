@@ -10,6 +10,7 @@ import attrs
 
 from voeflow._errors import PipelineError
 from voeflow._lookup import find_plugin
+from voeflow._masking import masked
 from voeflow._pipeline import FAMILIES, Reader, in_order, names_of
 from voeflow._plugin import Plugin
 from voeflow._plugins import Plugins
@@ -67,7 +68,7 @@ def load_to_look(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> Lo
     mistakes = [each for each in document.mistakes if each.where.partition(".")[0] not in left_out]
     mistakes += reader.mistakes
     if mistakes or pipeline is None:
-        raise PipelineError(path, in_order(mistakes, rest))
+        raise PipelineError(path, masked(in_order(mistakes, rest), document.secrets))
     transports, handlers = (document.table.get(family, {}) for family in left_out)
     found = {name: _plugin(name, transports[name], plugins) for name in names_of(transports)}
     carriers = [name for name, plugin in found.items() if plugin is not None and plugin.is_sink]

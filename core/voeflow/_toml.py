@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from voeflow._errors import Mistake, PipelineError
+from voeflow._masking import is_secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inside>[^}]*)(?P<closed>\}?))")
@@ -24,10 +25,13 @@ class Document:
     Attributes:
         table: its keys and values.
         mistakes: the references that could not be replaced, where the strings stand as they were written.
+        secrets: what was put in for references to variables that, by their names, hold secrets; and the
+            references.
     """
 
     table: Mapping[str, Any]
     mistakes: tuple[Mistake, ...]
+    secrets: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 def read_toml(path: Path, environ: Mapping[str, str]) -> Document:
@@ -62,27 +66,42 @@ def read_toml(path: Path, environ: Mapping[str, str]) -> Document:
         raise _unreadable(path, "is nested too deeply") from error
     except ValueError as error:  # tomllib's own, which says at which line and column, and int()'s
         raise _unreadable(path, f"is no valid TOML: {error}") from error
-    mistakes: list[Mistake] = []
-    return Document(
-        {key: _expanded(value, key, environ, mistakes) for key, value in table.items()}, tuple(mistakes)
-    )
+    reading = _Reading(environ)
+    expanded = {key: reading.expanded(value, key) for key, value in table.items()}
+    return Document(expanded, tuple(reading.mistakes), reading.secrets)
 
 
 def _unreadable(path: Path, problem: str, remedy: str = "") -> PipelineError:
     return PipelineError(path, [Mistake("", problem, remedy)])
 
 
-def _expanded(value: Any, where: str, environ: Mapping[str, str], mistakes: list[Mistake]) -> Any:
-    if isinstance(value, dict):
-        return {key: _expanded(each, f"{where}.{key}", environ, mistakes) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_expanded(each, f"{where}[{n}]", environ, mistakes) for n, each in enumerate(value)]
-    if isinstance(value, str) and "$" in value:
-        try:
-            return _REFERENCE.sub(lambda found: _replacement(found, environ), value)
-        except ValueError as error:
-            mistakes.append(Mistake(where, str(error)))
-    return value
+@attrs.define
+class _Reading:
+    """What is found while references are replaced; see `Document`."""
+
+    environ: Mapping[str, str] = attrs.field(repr=False)
+    mistakes: list[Mistake] = attrs.field(factory=list)
+    secrets: dict[str, str] = attrs.field(factory=dict, repr=False)
+
+    def expanded(self, value: Any, where: str) -> Any:
+        """Give a value with its references replaced."""
+        if isinstance(value, dict):
+            return {key: self.expanded(each, f"{where}.{key}") for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.expanded(each, f"{where}[{n}]") for n, each in enumerate(value)]
+        if isinstance(value, str) and "$" in value:
+            try:
+                return _REFERENCE.sub(self._replaced, value)
+            except ValueError as error:
+                self.mistakes.append(Mistake(where, str(error)))
+        return value
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        text = _replacement(found, self.environ)
+        name = _NAME.match(found["inside"] or "")
+        if name is not None and is_secret(name[0]):
+            self.secrets[text] = f"${{{name[0]}}}"
+        return text
 
 
 def _replacement(found: re.Match[str], environ: Mapping[str, str]) -> str:

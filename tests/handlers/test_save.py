@@ -85,6 +85,13 @@ def test_files_and_folders_are_not_for_the_world(tmp_path: Path) -> None:
     assert stat.S_IMODE(save.directory.parent.stat().st_mode) == 0o750
 
 
+def test_folders_have_the_mode_asked_for(tmp_path: Path) -> None:
+    Save(tmp_path / "a" / "b", folder_mode="700").handle(parsed())
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in tmp_path.rglob("[ab]")] == [0o700, 0o700]
+    with pytest.raises(ValueError, match="permissions in octal"):
+        Save(tmp_path, folder_mode="650")
+
+
 def test_the_mode_is_the_one_asked_for_whatever_the_umask(tmp_path: Path) -> None:
     Save(tmp_path, mode="664").handle(parsed())
     (file,) = tmp_path.iterdir()

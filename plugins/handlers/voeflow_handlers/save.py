@@ -18,11 +18,11 @@ import voeflow
 
 from ._names import attachment_name, file_name, folder_name
 
-#: Folders made here can be entered by the owner, and read by the group.
-FOLDER_MODE = 0o750
-
 #: Permissions of a file that its owner can read and write, in octal.
 _MODE = re.compile(r"0?[67][0-7]{2}")
+
+#: Permissions of a folder that its owner can use, in octal.
+_FOLDER_MODE = re.compile(r"0?7[0-7]{2}")
 
 #: Temporary files of this handler, and of nothing else.
 _PREFIX, _SUFFIX = ".voeflow-", ".tmp"
@@ -35,6 +35,14 @@ def _permissions(instance: object, attribute: attrs.Attribute[str], mode: str) -
     if not _MODE.fullmatch(mode):
         raise ValueError(
             'expected permissions in octal, as "640" for owner and group, that let the owner read and write;'
+            f' got "{mode}"'
+        )
+
+
+def _folder_permissions(instance: object, attribute: attrs.Attribute[str], mode: str) -> None:
+    if not _FOLDER_MODE.fullmatch(mode):
+        raise ValueError(
+            'expected permissions in octal, as "750" for owner and group, that let the owner do everything;'
             f' got "{mode}"'
         )
 
@@ -53,7 +61,7 @@ class Save:
     packet, under the same name but for its end: `.notice.json`, `.skymap.fits`.
 
     An event that is handed over a second time, after a crash or by `voeflow events replay`, writes the same
-    file again. Folders are made as needed (mode 0750); nothing is ever deleted but temporary files that an
+    file again. Folders are made as needed; nothing is ever deleted but temporary files that an
     interrupted node left behind.
 
         [handlers.archive]
@@ -77,6 +85,11 @@ class Save:
         default="640",
         validator=_permissions,
         metadata={"help": 'the files\' permissions in octal, whatever the umask: "600", "640", "644"'},
+    )
+    folder_mode: str = attrs.field(
+        default="750",
+        validator=_folder_permissions,
+        metadata={"help": "the permissions in octal of the folders that are made, less the umask's"},
     )
     attachments: bool = attrs.field(
         default=False,
@@ -137,20 +150,20 @@ class Save:
         with self._lock:  # the second thread to need a new folder waits until its name is on disk
             if folder in self._swept and folder.is_dir():
                 return
-            _make_folder(folder)
+            _make_folder(folder, int(self.folder_mode, 8))
             _sweep(folder)
             if len(self._swept) >= _SWEPT_MAX:
                 self._swept.clear()
             self._swept.add(folder)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, mode: int) -> None:
     """Make a folder and its missing parents, and force their names to disk."""
     if folder.is_dir():
         return
     if folder.parent != folder:
-        _make_folder(folder.parent)
-    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        _make_folder(folder.parent, mode)
+    folder.mkdir(mode=mode, exist_ok=True)
     _sync_folder(folder.parent)
 
 

@@ -73,7 +73,7 @@ def listen(
         raise click.UsageError(str(error)) from None
     if save is not None:
         try:
-            save.mkdir(parents=True, exist_ok=True)
+            save.mkdir(mode=0o750, parents=True, exist_ok=True)
         except OSError as error:
             raise click.UsageError(f"cannot save in {save}: {error.strerror}") from None
     structlog.configure(  # events go to standard output, so what is told of the connection does not
@@ -203,7 +203,9 @@ def _save(directory: Path, event: voeflow.Event) -> None:
     path = directory / file_name(event)
     temporary = directory / f".{secrets.token_hex(8)}.tmp"
     try:
-        temporary.write_bytes(event.raw)
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640)
+        with open(descriptor, "wb") as file:
+            file.write(event.raw)
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
