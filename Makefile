@@ -64,10 +64,11 @@ $(PEERS)/.installed: Makefile
 	@touch $@
 
 # The example distributions, installed as a user would, with what they need (astropy).
-$(CTA)/.installed: pyproject.toml examples/cta/pyproject.toml examples/svom/bursts/pyproject.toml
+$(CTA)/.installed: pyproject.toml examples/cta/pyproject.toml examples/svom/bursts/pyproject.toml \
+  examples/occultations/pyproject.toml
 	$(PYTHON) -m venv $(CTA)
 	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e . -e './examples/cta[test]'
-	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e ./examples/svom/bursts
+	$(CTA)/bin/python -m pip install --quiet --disable-pip-version-check -e ./examples/svom/bursts -e ./examples/occultations
 	@touch $@
 
 peers: $(PEERS)/.installed
@@ -79,6 +80,7 @@ test: $(VENV)/.dev $(PEERS)/.installed $(CTA)/.installed
 	$(BIN)/python -m pytest $(ARGS)
 	$(CTA)/bin/python -m pytest --quiet examples/cta
 	$(CTA)/bin/python -m pytest --quiet examples/svom/bursts
+	$(CTA)/bin/python -m pytest --quiet examples/occultations
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
