@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from faults.archive import Archive
 from faults.authors import Book, Load
 from faults.cable import Cable
-from faults.ground import Ground, settle, wait_until
+from faults.ground import Ground, killed, settle, wait_until
 from faults.outcome import Effort, Row, account
 from interop.processes import PATIENCE, NeverHappenedError, free_port
 from interop.stage import Node
@@ -91,7 +91,10 @@ def _stopped(ground: Ground, effort: Effort) -> list[Row]:
     with Cable(port) as cable, broker(room, port=port, told=cable.port) as inner:
         kafka = Broker(cable.port, inner.process)
         kafka.create("alerts", 2)
-        writer = ground.node(_WRITER.replace("@KAFKA@", kafka.address), name="stopped-writer")
+        pipeline = _WRITER.replace("@KAFKA@", kafka.address).replace(
+            "127.0.0.1:0", f"127.0.0.1:{free_port()}"
+        )
+        writer = ground.node(pipeline, name="stopped-writer")
         reader = _read(ground, "stopped-reader", kafka.address, effort.kafka_down / 2)
         archive = Archive(reader.directory / "events", book)
         with Load(book, writer.port("authors"), rate=_RATE, seed=effort.seed):
@@ -99,13 +102,18 @@ def _stopped(ground: Ground, effort: Effort) -> list[Row]:
             alarms = len(_alarms(reader, "silent"))  # a slow start may have raised one
             cable.cut(silent=False)
             time.sleep(effort.kafka_down)  # the length of the fault itself
+            _told(writer, "connection lost")
+            killed(writer)  # what waits in its store is to go on from there
+            writer = ground.node(pipeline, name="stopped-writer")
             cable.mend()
             raised = _wait_for_alarms(reader, alarms)
         owed = set(book.acknowledged)
         settle(case, lambda: len(owed.intersection(archive.ivorns())), len(owed), writer, reader)
         row = account(case, "save", 1, owed, archive.ivorns(), sent=book.sent, repeats_show=False)
-        rows = [attrs.evolve(row, note=f"away for {effort.kafka_down:g} s"), _of_alarms(case, raised)]
-        _told(writer, "connection lost")
+        rows = [
+            attrs.evolve(row, note=f"away for {effort.kafka_down:g} s, and the writer killed"),
+            _of_alarms(case, raised),
+        ]
         writer.stop()
         reader.stop()
     return rows
