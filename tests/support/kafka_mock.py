@@ -64,6 +64,31 @@ class Mock:
         consumer.close()
         return found
 
+    def send_with_header(self, topic: str, *messages: tuple[bytes, bytes]) -> None:
+        """Write messages with a header of any name each, also one that confluent-kafka would not write.
+
+        Args:
+            topic: where to.
+            messages: the content and the name of the header of each.
+        """
+        library = self._library
+        conf = ctypes.c_void_p(library.rd_kafka_conf_new())
+        said = ctypes.create_string_buffer(200)
+        size = ctypes.c_size_t(200)
+        library.rd_kafka_conf_set(conf, b"bootstrap.servers", self.address.encode(), said, size)
+        client = ctypes.c_void_p(library.rd_kafka_new(0, conf, said, size))
+        try:
+            for value, name in messages:
+                # rd_kafka_vtype_t: 1 a topic, 4 a value, 7 flags (2: copy it), 9 a header, 0 the end.
+                arguments: list[Any] = [ctypes.c_int(1), topic.encode()]
+                arguments += [ctypes.c_int(4), value, ctypes.c_size_t(len(value))]
+                arguments += [ctypes.c_int(7), ctypes.c_int(2), ctypes.c_int(9), name, b"v"]
+                arguments += [ctypes.c_size_t(1), ctypes.c_int(0)]
+                assert library.rd_kafka_producev(client, *arguments) == 0
+            assert library.rd_kafka_flush(client, int(_PATIENCE * 1000)) == 0
+        finally:
+            library.rd_kafka_destroy(client)
+
     def fail(self, request: int, *codes: int) -> None:
         """Answer the next requests of a kind with errors, one after another."""
         errors = (ctypes.c_int * len(codes))(*codes)

@@ -11,6 +11,7 @@ import trio.testing
 
 import voeflow
 from support.kafka_broker import Broker, broker
+from support.kafka_mock import mock_cluster
 from support.samples import voevent
 from transports.kafka_support import (
     KafkaNode,
@@ -181,6 +182,21 @@ async def test_what_cannot_be_taken_is_kept_aside_with_its_place_and_passed(
     assert "max_message is 2000" in why
     assert (tombstone, where_not) == (b"", f"topic {topic}, partition 0, offset 1")
     assert "tombstone" in why_not
+
+
+async def test_a_header_with_a_name_that_is_no_text_costs_its_message_and_not_the_node() -> None:
+    good, bad = b"good", b"bad \xff\xfe"
+    with mock_cluster() as mock:
+        mock.create("t")
+        # Python makes code quicker that has run some times, and then leaves out checks.
+        mock.send_with_header("t", *[(ONE, good)] * 30, *[(TWO, bad), (ONE, good)] * 20, (THREE, good))
+        transport = consumer(mock.address, "t", settings={"session.timeout.ms": 6000})
+        async with running(transport, node := KafkaNode()):
+            await node.until(lambda: node.kept == [ONE, THREE])
+            await node.until(lambda: len(node.refused) == 20)
+    raw, reason, where = node.refused[0]
+    assert (raw, where) == (TWO, "topic t, partition 0, offset 30")
+    assert "not UTF-8" in reason
 
 
 async def test_a_message_of_megabytes_comes_through(kafka: Broker, topic: str, group: str) -> None:

@@ -25,6 +25,8 @@ class Message:
         value: its content; None is a tombstone, which says that what had this key is to be forgotten.
         headers: its headers; of several with one name the last counts, and one without a value is empty.
         time: when it was made or kept, in seconds since 1970, UTC, as the topic is set; None if unknown.
+        malformed: why it cannot be read as a whole, or empty: headers may say that it is a test, say, so it
+            is not to be taken without them.
     """
 
     topic: str
@@ -34,6 +36,7 @@ class Message:
     value: bytes | None = attrs.field(repr=False)
     headers: Mapping[str, bytes] = attrs.field(factory=dict)
     time: float | None = None
+    malformed: str = ""
 
     @property
     def where(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -245,20 +246,38 @@ class Reading:
         size = len(message.value or b"")
         if size > self.max_message:
             return Refused(f"it has {size} bytes; max_message is {self.max_message}")
+        if message.malformed:
+            return Refused(message.malformed)
         return self.understand(message)
 
 
 def _message(raw: Any) -> Message:
     kind, milliseconds = raw.timestamp()
+    headers, malformed = _headers(raw)
     return Message(
         topic=raw.topic(),
         partition=raw.partition(),
         offset=raw.offset(),
         key=raw.key(),
         value=raw.value(),
-        headers={name: value or b"" for name, value in raw.headers() or ()},
+        headers=headers,
         time=milliseconds / 1000 if kind else None,
+        malformed=malformed,
     )
+
+
+#: Not `raw.headers()`: where the name of a header is not UTF-8, confluent-kafka (seen in 2.16) sets an
+#: exception and returns a broken list all the same. Python looks for that where C calls but, since 3.11,
+#: not in code that runs often; the list would then crash the process.
+_read_headers: Callable[[Any], Sequence[tuple[str, bytes | None]] | None] = operator.methodcaller("headers")
+
+
+def _headers(raw: Any) -> tuple[dict[str, bytes], str]:
+    """Give the headers of a message, or why they cannot be read."""
+    try:
+        return {name: value or b"" for name, value in _read_headers(raw) or ()}, ""
+    except (SystemError, ValueError):
+        return {}, "the name of one of its headers is not UTF-8"
 
 
 def _pairs(partitions: Sequence[Any]) -> list[tuple[str, int]]:
