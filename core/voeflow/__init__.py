@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from voeflow._compose import compose
 from voeflow._compose_values import Contact, Inference, Reference, Why
+from voeflow._deprecation import VoeflowDeprecationWarning
 from voeflow._errors import (
     EventError,
     FilterError,
@@ -72,6 +73,7 @@ __all__ = [
     "Submission",
     "Validation",
     "Verdict",
+    "VoeflowDeprecationWarning",
     "VoeflowError",
     "Why",
     "XPath",

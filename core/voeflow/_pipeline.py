@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from voeflow._deprecation import OF_PLUGINS, noted
 from voeflow._errors import Mistake, PipelineError
 from voeflow._expectations import TESTS, Expectation, missing_files, read_expectations
 from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
@@ -105,6 +106,7 @@ class Reader:
         self.names: dict[Kind, frozenset[str]] = {}  # of every table, sound or not
         self.sources: frozenset[str] = frozenset()  # of the transports, those that bring events in
         self.tests: tuple[Expectation, ...] = ()
+        self.deprecations: list[str] = list(plugins.deprecations)
 
     def note(self, where: str, problem: str, remedy: str = "") -> None:
         self.mistakes.append(Mistake(where, problem, remedy))
@@ -145,6 +147,7 @@ class Reader:
             handlers=_sound(handlers),
             mappings=self.plugins.mappings,
             tests=self.tests,
+            deprecations=tuple(self.deprecations),
         )
 
     def node(self, document: Mapping[str, Any]) -> NodeSettings | None:
@@ -288,14 +291,16 @@ class Reader:
     def instance(self, table: _Table) -> object | None:
         """Make the instance of a table's plugin out of the keys that are not common to others."""
         plugin = table.plugin
-        instance, mistakes = read_options(
-            plugin.cls,
-            {key: value for key, value in table.keys.items() if key not in RESERVED[plugin.kind]},
-            where=table.where,
-            directory=self.directory,
-            culprit=f"the {plugin.kind} {plugin.name} of {plugin.distribution}",
-            others=plugin.common_keys,
-        )
+        whose = f"{table.where}: plugin {plugin.name} of {plugin.distribution}"
+        with noted(lambda text: self.deprecations.append(f"{whose}: {text}"), *OF_PLUGINS):
+            instance, mistakes = read_options(
+                plugin.cls,
+                {key: value for key, value in table.keys.items() if key not in RESERVED[plugin.kind]},
+                where=table.where,
+                directory=self.directory,
+                culprit=f"the {plugin.kind} {plugin.name} of {plugin.distribution}",
+                others=plugin.common_keys,
+            )
         self.mistakes += mistakes
         return instance
 

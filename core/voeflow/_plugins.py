@@ -17,6 +17,7 @@ import click
 import pluggy
 
 from voeflow import _hookspecs
+from voeflow._deprecation import VoeflowDeprecationWarning, noted
 from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
 from voeflow._mapping_plugins import MappingPlugin, in_order, why_no_mapping
@@ -59,6 +60,11 @@ class Plugins:
     def unloaded(self) -> tuple[PluginError, ...]:
         """Those of them that are a whole entry point or hook: what names they would offer is not known."""
         return tuple(self._loader.unloaded)
+
+    @property
+    def deprecations(self) -> tuple[str, ...]:
+        """What of voeflow's was used by a plugin as it was loaded and will go, each naming the plugin."""
+        return tuple(self._loader.deprecations)
 
     def of_kind(self, kind: Kind) -> Mapping[str, Plugin]:
         """Give the plugins of one kind by name."""
@@ -125,11 +131,14 @@ class _Loader:
         self.origins: dict[str, _Origin] = {}  # by the name that the plugin has in the manager
         self.failed: list[PluginError] = []
         self.unloaded: list[PluginError] = []
+        self.deprecations: list[str] = []
 
     def load(self, entry_point: importlib.metadata.EntryPoint, distribution: str) -> None:
         origin = _Origin(distribution, entry_point.name)
+        whose = f"plugin {entry_point.name} of {distribution}"
         try:
-            plugin = entry_point.load()
+            with noted(lambda text: self.deprecations.append(f"{whose}: {text}"), VoeflowDeprecationWarning):
+                plugin = entry_point.load()
         except _ANYTHING as error:
             self.fail(origin, f"{entry_point.value} cannot be imported: {describe(error)}")
         else:

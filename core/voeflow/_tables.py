@@ -169,6 +169,7 @@ class Pipeline:
         handlers: its handlers by name, in the order of the file.
         mappings: the mappings that are installed, in the order in which they are asked; no table names them.
         tests: what it says it is expected to do, in the order of the file; `voeflow test` holds it to that.
+        deprecations: what its plugins say will go, in lines for the operator.
     """
 
     path: Path
@@ -178,6 +179,7 @@ class Pipeline:
     handlers: Mapping[str, HandlerTable]
     mappings: tuple[MappingPlugin, ...] = ()
     tests: tuple[Expectation, ...] = ()
+    deprecations: tuple[str, ...] = ()
 
     @property
     def sinks(self) -> tuple[TransportTable | HandlerTable, ...]:

@@ -33,41 +33,53 @@ _WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @attrs.frozen
-class SiteFilter:
+class Observable:
     """The filter that the tutorial writes."""
 
-    latitude: float
-    longitude: float
-    min_altitude: float = 30.0
+    max_zenith: float = 60.0
+    max_sun: float = -18.0
 
     def matches(self, event: voeflow.Event) -> bool:
         return bool(event.ivorn)
 
 
 @attrs.frozen
-class SiteHandler:
-    """The handler that the tutorial writes."""
+class Log:
+    """The handler that the tutorial is given."""
 
     file: Path
 
     def handle(self, event: voeflow.Event) -> None: ...
 
 
-class Site:
-    """The distribution that the tutorial writes."""
+@attrs.frozen
+class Folder:
+    """The transport that the tutorial is given."""
+
+    directory: Path
+
+    async def run(self, node: voeflow.Node, *, task_status: object) -> None: ...
+
+
+class Lst:
+    """The distribution of the tutorial; tests/interop makes the real one."""
 
     @voeflow.hookimpl
     def register_filters(self) -> dict[str, type]:
-        return {"high-enough": SiteFilter}
+        return {"lst-observable": Observable}
 
     @voeflow.hookimpl
     def register_handlers(self) -> dict[str, type]:
-        return {"night-log": SiteHandler}
+        return {"lst-log": Log}
+
+    @voeflow.hookimpl
+    def register_transports(self) -> dict[str, type]:
+        return {"lst-folder": Folder}
 
 
 @pytest.fixture(scope="module")
 def plugins() -> Plugins:
-    return load_plugins([Site()])
+    return load_plugins([Lst()])
 
 
 def whole(text: str) -> str:
@@ -113,7 +125,9 @@ def test_python_on_a_page_compiles(block: Block) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", [block for block in blocks("python") if "@voeflow.hookimpl" in block.text], ids=str
+    "block",
+    [block for block in blocks("python") if "@voeflow.hookimpl" in block.text and not block.caption],
+    ids=str,
 )
 def test_a_plugin_on_a_page_is_taken(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("plugin_on_a_page")

@@ -20,6 +20,7 @@ OWN = {
     "sources": "voeflow._command.sources",
     "plugins": "voeflow._command.plugins",
     "init": "voeflow._command.init",
+    "new": "voeflow._command.new",
 }
 
 

@@ -35,12 +35,15 @@ def read_or_exit(path: Path, *, with_tests: bool = False) -> tuple[Pipeline, Plu
     for failure in plugins.failed:
         warn(str(failure))
     try:
-        return load_pipeline(path, plugins, os.environ, with_tests=with_tests), plugins
+        pipeline = load_pipeline(path, plugins, os.environ, with_tests=with_tests)
     except PipelineError as error:
         _tell(error)
         number = len(error.mistakes)
         click.echo(f"{number} mistake{'s' if number > 1 else ''} found; nothing was started.", err=True)
         sys.exit(BAD_PIPELINE)
+    for deprecation in pipeline.deprecations:
+        warn(deprecation)
+    return pipeline, plugins
 
 
 def look_or_exit(path: Path) -> Look:

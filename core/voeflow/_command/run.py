@@ -136,6 +136,8 @@ async def _reload(node: RunningNode, path: Path, plugins: Plugins) -> None:
     notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
     try:
         pipeline = await trio.to_thread.run_sync(load_pipeline, path, plugins, os.environ)
+        for deprecation in pipeline.deprecations:
+            log.warning("deprecated", what=deprecation)
         await node.reload(pipeline)
     except PipelineError as error:
         for mistake in error.mistakes:
