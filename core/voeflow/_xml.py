@@ -143,7 +143,7 @@ def _deeper_than(depth: int) -> etree.XPath:
 
 def _as_event_error(error: etree.XMLSyntaxError) -> EventError:
     line, column = error.position
-    message = _POSITION_SUFFIX.sub("", (error.msg or "no reason given").strip())
+    message = _POSITION_SUFFIX.sub("", (error.msg or "no reason given").strip()).strip()
     if error.code == etree.ErrorTypes.ERR_INVALID_ENCODING:
         message += ": they are not in the encoding that is declared, or not in UTF-8 where none is"
     return EventError(f"not well-formed XML: {printable(message)}", line=line or None, column=column or None)

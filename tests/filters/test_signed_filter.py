@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -284,6 +285,36 @@ def test_only_a_few_signatures_are_looked_at(gpg: GnuPG, key: str, keys: Path) -
     good = in_comment(gpg.detached(ELEMENT, key))
     assert verdict(Signed(keys), PACKET + junk * 3 + good).holds
     assert fault(Signed(keys), PACKET + junk * 4 + good) == "unreadable signature"
+
+
+HEAD = b"<!--\n=====BEGIN PGP SIGNED MESSAGE=====\nHash: SHA256\n\n-->\n"
+TAIL = b"\n<!--\n=====BEGIN PGP SIGNATURE=====\n\nAAAA\n=====END PGP SIGNATURE=====\n-->"
+ROOT = b'<VOEvent ivorn="ivo://a.b/c"%b>%b</VOEvent>'
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        HEAD + ROOT % (b"".join(b' xmlns:n%d="u:%d"' % (n, n) for n in range(25_000)), b"\n- x\n") + TAIL,
+        HEAD + ROOT % (b"", b"\n- x" * 200_000) + TAIL,
+        HEAD + ROOT % (b"", b"<!--\n- x-->" * 80_000) + TAIL,
+        HEAD + ROOT % (b"", b" " * 900_000 + b"x") + TAIL,
+        b"<!--" + b" " * 400_000 + b"-->" + ROOT % (b"", b"") + b" " * 500_000 + TAIL,
+        HEAD.replace(b"Hash", b"A: b\n" * 150_000 + b"Hash") + ROOT % (b"", b"") + TAIL,
+        ROOT % (b"", b"") + b"<!--" + b"=====BEGIN PGP SIGNATURE=====\n" * 30_000 + b"-->",
+        ROOT % (b"", b"") + b"<!--x-->" * 100_000,
+        b"<!--x-->" * 100_000 + HEAD + ROOT % (b"", b"") + TAIL,
+        ROOT % (b"", b"") + TAIL.replace(b"\n\n", b"\n" + b"A: b\n" * 180_000),
+    ],
+    ids=["namespaces", "dashes", "comments inside", "blanks", "blanks around", "headers", "beginnings",
+         "comments after", "comments before", "armour headers"],
+)  # fmt: skip
+def test_a_megabyte_made_to_be_slow_is_read_in_a_moment(keys: Path, raw: bytes) -> None:
+    event = voeflow.Event.parse(raw)
+    signed = Signed(keys)
+    began = time.process_time()
+    assert not signed.matches(event).holds
+    assert time.process_time() - began < 2
 
 
 def test_every_flipped_bit_of_a_signature_is_noticed_or_harmless(gpg: GnuPG, key: str, keys: Path) -> None:

@@ -36,8 +36,8 @@ MAX_SIGNATURES = 4
 #: signatures that withstand quantum computers (SLH-DSA-256s) about 41,000.
 MAX_ARMOUR = 2**16
 
-_AFTER = voeflow.XPath("following-sibling::comment()")
-_BLOCK = re.compile(r"={5}BEGIN PGP SIGNATURE={5}[ \t]*\r?\n(.*?)={5}END PGP SIGNATURE={5}", re.DOTALL)
+_WIDE = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+_BEGIN, _END = "=====BEGIN PGP SIGNATURE=====", "=====END PGP SIGNATURE====="
 _ARMOUR_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*: ")
 _BEFORE_ELEMENT = re.compile(rb"(?:\xef\xbb\xbf)?+(?:[ \t\r\n]++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?(<\?xml\s.*?\?>[ \t\r\n]*)", re.DOTALL)
@@ -48,7 +48,8 @@ _HEAD = re.compile(
 _HEAD_END = re.compile(rb"[ \t\r\n]*(?:- )?-->[ \t\r\n]*")
 _TAIL_START = re.compile(rb"[ \t\r\n]*<!--[ \t\r\n]*(?======BEGIN PGP SIGNATURE=====)")
 _ESCAPED = re.compile(rb"^- ", re.MULTILINE)
-_LINE_END = re.compile(rb"[ \t]*\r?\n")
+#: A comment, and what may hold `<!--` and is none. In well-formed XML no tag holds a `<`.
+_COMMENT = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 
 
 @attrs.frozen
@@ -68,31 +69,40 @@ class Block:
 
 
 def blocks_of(event: voeflow.Event) -> tuple[Block, ...]:
-    """Give the signatures that a packet carries after its element, in order, at most `MAX_SIGNATURES`."""
-    found = list(_armours(event))
-    if not found:
+    """Give the signatures that a packet carries after its element, in order, at most `MAX_SIGNATURES`.
+
+    What stands there is searched as text: XPath would be asked for the comments in vain, as libxml2 takes
+    minutes to put a hundred thousand of them in order.
+    """
+    raw, element = event.raw, event.element
+    wide = next((codec for first, codec in _WIDE if element.startswith(first)), None)
+    if wide is not None:
+        after = raw[raw.rindex(element) + len(element) :].decode(wide, "replace")
+        return tuple(Block(_signature_packets(armour)) for armour in _armours(after))
+    found = _BEFORE_ELEMENT.match(raw)
+    start = found.end() if found is not None else 0
+    before, rest = raw[:start], raw[start + len(element) :]
+    armours = list(_armours(rest.decode("latin-1")))
+    if not armours:
         return ()
-    clear = tuple(_clear_texts(event))
-    return tuple(Block(_signature_packets(armour), clear) for armour in found)
+    clear = tuple(_clear_texts(before, element, rest))
+    return tuple(Block(_signature_packets(armour), clear) for armour in armours)
 
 
-def _armours(event: voeflow.Event) -> Iterator[str]:
-    comments = event.xpath(_AFTER)
-    assert isinstance(comments, list)
-    left = MAX_SIGNATURES
-    for comment in comments:
-        for found in _BLOCK.finditer(str(getattr(comment, "text", "") or "")):
-            yield found[1]
-            left -= 1
-            if not left:
-                return
+def _armours(text: str) -> Iterator[str]:
+    at = 0
+    for _ in range(MAX_SIGNATURES):
+        if (at := text.find(_BEGIN, at)) < 0 or (end := text.find(_END, at)) < 0:
+            return
+        yield text[at + len(_BEGIN) : end]
+        at = end
 
 
 def _signature_packets(armour: str) -> tuple[bytes, ...]:
     """Take an armour's signature packets (RFC 9580, sections 6.2 and 4.2); nothing else is looked at."""
     if len(armour) > MAX_ARMOUR:
         return ()
-    lines = [line.strip() for line in armour.split("\n")]
+    lines = [line.strip() for line in armour.strip(" \t").removeprefix("\n").split("\n")]
     if "" in lines and all(_ARMOUR_HEADER.match(line) for line in lines[: lines.index("")]):
         lines = lines[lines.index("") + 1 :]
     body = "".join(line for line in lines if not (line.startswith("=") and len(line) == 5))  # 5: the CRC
@@ -133,58 +143,37 @@ def _end_of_signature(data: bytes) -> int | None:
     return head + size if head + size <= len(data) else None
 
 
-def _clear_texts(event: voeflow.Event) -> Iterator[bytes]:
+def _clear_texts(before: bytes, element: bytes, after: bytes) -> Iterator[bytes]:
     """Give what a signature of the cleartext framework may be over (RFC 9580, section 7.1).
 
     In that framework the blanks at the ends of lines do not count, lines end in CR LF, and a line that
-    begins with a dash may have been given a `- ` before it, which is not signed. (A line end before the
-    signature's own line is not signed; as some write one line end more, both are tried.)
+    begins with a dash was given a `- ` before it, which is not signed. (A line end before the signature's own
+    line is not signed; as some write one line end more, both are tried.)
+
+    Taking a `- ` away changes the element. It is done only inside comments, where a `-->` on a line of its
+    own gets one: else somebody could have put it before a number.
     """
-    element = event.element
-    found = _BEFORE_ELEMENT.match(event.raw)
-    start = found.end() if found is not None else 0
-    if not event.raw.startswith(element, start):  # UTF-16 and UTF-32, which no clear-signed packet has
-        return
-    before, after = event.raw[:start], event.raw[start + len(element) :]
     head = _HEAD.match(before, max(before.rfind(b"<!--"), 0))
     tail = _TAIL_START.match(after)
     if head is None or tail is None or not _HEAD_END.fullmatch(before, head.end()):
         return
     declaration = _DECLARATION.match(before)
-    texts = [before[head.end() :] + element + tail[0], element]
+    around = [(before[head.end() :], tail[0]), (b"", b"")]
     if declaration is not None:
-        texts.append(declaration[1] + element)
-    for text in texts:
-        for written in _without_escapes(text, element):
-            canonical = _LINE_END.sub(b"\r\n", written).rstrip(b" \t")
-            canonical = canonical.removesuffix(b"\r\n")
-            yield canonical
-            yield canonical + b"\r\n"
+        around.append((declaration[1], b""))
+    plain = _canonical(element)
+    forms = {plain, _COMMENT.sub(_without_escapes, plain)}
+    for first, last in around:
+        for form in forms:
+            text = _canonical(_ESCAPED.sub(b"", first)) + form + _canonical(last)
+            text = text.removesuffix(b"\r\n")
+            yield text
+            yield text + b"\r\n"
 
 
-def _without_escapes(text: bytes, element: bytes) -> Iterator[bytes]:
-    """Give a text as it stands, and as it was before lines in it were given a `- `.
-
-    Taking that away changes the element. It is done only where that changes nothing but comments, as it does
-    for a `-->` on a line of its own: else somebody could have put it before a number.
-    """
-    yield text
-    bare = _ESCAPED.sub(b"", text)
-    if bare == text:
-        return
-    plain = _ESCAPED.sub(b"", element)
-    if plain == element or _same_but_for_comments(plain, element):
-        yield bare
+def _canonical(text: bytes) -> bytes:
+    return b"\r\n".join(line.rstrip(b" \t\r") for line in text.split(b"\n"))
 
 
-def _same_but_for_comments(one: bytes, other: bytes) -> bool:
-    from lxml import etree
-
-    try:
-        forms = [
-            etree.tostring(voeflow.parse_xml(each), method="c14n", with_comments=False)
-            for each in (one, other)
-        ]
-    except (voeflow.EventError, etree.LxmlError):  # C14N takes no relative namespace
-        return False
-    return bool(forms[0] == forms[1])
+def _without_escapes(found: re.Match[bytes]) -> bytes:
+    return _ESCAPED.sub(b"", found[0]) if found[0].startswith(b"<!--") else found[0]
