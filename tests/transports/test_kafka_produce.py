@@ -133,7 +133,8 @@ async def test_a_broker_that_goes_away_and_comes_back_gets_all_that_waited(mock:
 
 
 async def test_a_message_that_is_too_large_fails_alone_with_the_reason(mock: Mock) -> None:
-    async with running(producer(mock.address, **{"message.max.bytes": 5000}), node := KafkaNode()):
+    small = {"message.max.bytes": 5000, "batch.size": 1000}  # less than a message has: each goes out alone
+    async with running(producer(mock.address, **small), node := KafkaNode()):
         node.carry("ivo://a.b/c#1")
         node.carry("ivo://a.b/c#2", raw=voevent("ivo://a.b/c#2") + b" " * 6000)
         node.carry("ivo://a.b/c#3")
@@ -145,6 +146,20 @@ async def test_a_message_that_is_too_large_fails_alone_with_the_reason(mock: Moc
     assert [outcomes[f"ivo://a.b/c#{number}"] for number in (1, 3)] == ["done", "done"]
     for number in (2, 4):
         assert "too large" in outcomes[f"ivo://a.b/c#{number}"]
+
+
+async def test_a_batch_that_is_too_large_is_made_smaller_and_none_of_it_fails(mock: Mock) -> None:
+    with told() as log:
+        async with running(producer(mock.address), node := KafkaNode()):
+            mock.fail(PRODUCE, _TOO_LARGE, _TOO_LARGE)
+            node.carry(*ivorns(0, 50))
+            await node.until(lambda: len(node.settled) == 50)
+    assert node.settled == [(ivorn, "done") for ivorn in ivorns(0, 50)]
+    assert [
+        size
+        for line, size in zip(log.all("events wait for Kafka"), ("250000 bytes", "62500 bytes"), strict=True)
+        if size in line["reason"]
+    ] == ["250000 bytes", "62500 bytes"]
 
 
 async def test_events_wait_in_order_while_the_topic_may_not_be_written_to(mock: Mock) -> None:

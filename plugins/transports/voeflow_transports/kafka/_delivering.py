@@ -21,10 +21,15 @@ _POLL, _PROBE = 0.2, 0.5
 #: again, in seconds. librdkafka tries on without a word: where replicas are missing, say.
 _SLOW, _SLOW_AGAIN = 60.0, 300.0
 
+#: How many bytes of messages go out as one batch, at most; librdkafka's own default. A message that has more
+#: is a batch of its own.
+_BATCH_SIZE = 1_000_000
+
+#: What is said of a batch, or of a message, that is larger than the broker or the topic takes.
+_TOO_LARGE = ("MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE")
+
 #: What keeps one message from ever being taken, whatever the state of the broker: it fails alone.
 _ITS_OWN_FAULT = (
-    "MSG_SIZE_TOO_LARGE",
-    "RECORD_LIST_TOO_LARGE",
     "INVALID_MSG",
     "INVALID_RECORD",
     "INVALID_TIMESTAMP",
@@ -39,8 +44,9 @@ class Delivering:
 
     An event is done when the broker has acknowledged it. One that can never be taken fails. Whatever else
     goes wrong, a topic that is not there, a permission that is missing, concerns all that are open: they stay
-    open, and go out again in their order with the next producer. A broker that is away is no trouble of this
-    kind: librdkafka holds the messages until it is back.
+    open, and go out again in their order with the next producer. So is a batch that is too large, of messages
+    that are not: the next producer makes smaller ones. A broker that is away is no trouble of this kind:
+    librdkafka holds the messages until it is back.
 
     Attributes:
         topic: where to.
@@ -56,12 +62,17 @@ class Delivering:
     headers_of: Callable[[voeflow.Event], list[tuple[str, bytes]]] | None = None
     trouble: str = ""
     _open: dict[int, voeflow.Delivery] = attrs.field(factory=dict, init=False)
-    _reports: deque[tuple[int, Any]] = attrs.field(factory=deque, init=False)
+    _reports: deque[tuple[int, Any, bool]] = attrs.field(factory=deque, init=False)
     _number: int = attrs.field(default=0, init=False)
     _unsent: deque[int] = attrs.field(factory=deque, init=False)
     _producer: Any = attrs.field(default=None, init=False)
+    _batch_size: int = attrs.field(init=False)
+    _made_with: int = attrs.field(init=False)
     _waits_since: float = attrs.field(factory=time.monotonic, init=False)
     _told_at: float = attrs.field(default=-_SLOW_AGAIN, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._batch_size = self._made_with = int(self.config.get("batch.size", _BATCH_SIZE))
 
     def make(self) -> Any:
         """Make a producer; called in a worker thread.
@@ -71,7 +82,8 @@ class Delivering:
         """
         from confluent_kafka import Producer
 
-        config = {**self.config, "error_cb": self.telling.error}
+        self._made_with = self._batch_size
+        config = {**self.config, "batch.size": self._batch_size, "error_cb": self.telling.error}
         return Producer(config, logger=self.telling.logger())
 
     def begin(self, producer: Any) -> None:
@@ -112,7 +124,7 @@ class Delivering:
             except BufferError:
                 break
             except KafkaException as error:
-                self._reports.append((number, error.args[0]))
+                self._reports.append((number, error.args[0], True))
             self._unsent.popleft()
 
     def poll(self) -> None:
@@ -125,20 +137,29 @@ class Delivering:
         """Settle what was reported, on the event loop; give how many deliveries were."""
         settled = 0
         while self._reports:
-            number, error = self._reports.popleft()
+            number, error, alone = self._reports.popleft()
             if error is None:
                 self._open.pop(number).done()
                 settled += 1
-            elif error.code() in _codes(error):
+            elif self._is_its_own_fault(number, error, alone):
                 self._open.pop(number).failed(f"Kafka will not take it: {self.telling.problem(error)}")
                 settled += 1
             elif not self.trouble:
                 self.trouble = self.telling.problem(error)
+                if error.code() in _codes(error, _TOO_LARGE):
+                    self._batch_size = max(1, self._made_with // 4)
+                    self.trouble += f"; trying batches of {self._batch_size} bytes, for some are refused"
         if settled:
             self._waits_since = time.monotonic()
         if self.telling.fatal:
             self.trouble, self.telling.fatal = self.telling.fatal, ""
         return settled
+
+    def _is_its_own_fault(self, number: int, error: Any, alone: bool) -> bool:
+        """Say whether a message can never be taken: not if it was too large together with others, maybe."""
+        if error.code() in _codes(error, _TOO_LARGE):
+            return alone or len(self._open[number].event.raw) >= self._made_with
+        return error.code() in _codes(error, _ITS_OWN_FAULT)
 
     def stalled(self) -> str:
         """Say why events wait for a broker that can be reached, now and then; nothing if they do not."""
@@ -166,7 +187,7 @@ class Delivering:
         reports = self._reports  # those of a producer that was closed count no more
 
         def report(error: Any, _: Any) -> None:
-            reports.append((number, error))
+            reports.append((number, error, False))
 
         return report
 
@@ -194,5 +215,5 @@ def headers(event: voeflow.Event) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in known.items() if value]
 
 
-def _codes(error: Any) -> frozenset[int]:
-    return frozenset(getattr(error, name) for name in _ITS_OWN_FAULT)
+def _codes(error: Any, names: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(getattr(error, name) for name in names)
