@@ -19,6 +19,7 @@ _BLOCK = re.compile(
     r"^(?P<fence>`{3,})(?:(?P<plain>[a-z]+)|\{code-block\} (?P<named>[a-z]+))\n(?P<body>.*?)^(?P=fence)$",
     re.DOTALL | re.MULTILINE,
 )
+_NOT_RUN = re.compile(r"^<!-- not run: (?P<why>[^\n]+) -->\n\n?\Z", re.MULTILINE)
 _CAPTION = re.compile(r":caption: (.*)\n\n")
 
 
@@ -32,6 +33,7 @@ class Block:
         language: what its fence says: `toml`, `console`.
         caption: its caption, or empty.
         text: what is in it.
+        not_run: why no test runs it, if none does: `<!-- not run: why -->` stands above it.
     """
 
     page: str
@@ -39,6 +41,7 @@ class Block:
     language: str
     caption: str
     text: str
+    not_run: str = ""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -68,7 +71,10 @@ def blocks_of(page: Path) -> Iterator[Block]:
             caption, body = told[1], body[told.end() :]
         line = text.count("\n", 0, found.start()) + 1
         name = page.relative_to(DOCS if page.is_relative_to(DOCS) else ROOT)
-        yield Block(str(name), line, found["plain"] or found["named"], caption, body)
+        why = _NOT_RUN.search(text[max(0, found.start() - 300) : found.start()])
+        yield Block(
+            str(name), line, found["plain"] or found["named"], caption, body, why["why"] if why else ""
+        )
 
 
 def commands(block: Block) -> Iterator[list[str]]:

@@ -120,6 +120,24 @@ def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
     simulate(story)
 
 
+def test_a_node_that_cannot_start_says_so_by_itself(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running_node('[transports.in]\nplugin = "replay"\ndirectory = "none"\n', tmp_path):
+            raise AssertionError("it runs")
+
+    with pytest.raises(voeflow.StartError, match="none"):
+        simulate(story)
+
+
+def test_what_fails_in_the_block_of_a_node_comes_out_as_it_is(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running_node('[transports.in]\nplugin = "hand"\n', tmp_path):
+            raise LookupError("lost")
+
+    with pytest.raises(LookupError, match="lost"):
+        simulate(story)
+
+
 def test_a_pipeline_with_mistakes_does_not_run(tmp_path: Path) -> None:
     async def story() -> None:
         async with running_node('[transports.in]\nplugin = "hnad"\n', tmp_path):

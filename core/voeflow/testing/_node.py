@@ -20,6 +20,7 @@ from voeflow._observers import Observers
 from voeflow._pipeline import load_pipeline
 from voeflow._plugins import load_plugins
 from voeflow._tables import Pipeline
+from voeflow.testing._sole import sole_error
 
 #: How long `Notebook.wait` and `Wire.wait` wait, in seconds of trio's clock.
 PATIENCE = 30.0
@@ -228,7 +229,7 @@ async def running_node(
     """
     read, observers = read_pipeline(pipeline, directory, plugins, environ)
     running = RunningNode(read, observers, save_interval=SAVE_INTERVAL)
-    with readable_log():
+    with readable_log(), sole_error():
         async with trio.open_nursery() as nursery:
             await nursery.start(lambda task_status: running.run(task_status=task_status))
             yield LiveNode(read, running)

@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from voeflow import _wall
+from voeflow.testing._sole import sole_error
 
 _Result = TypeVar("_Result")
 
@@ -83,17 +84,14 @@ def run_simulated(
         began, zero = start.timestamp(), trio.current_time()
         token = _wall.clock.set(lambda: began + (clock.current_time() - zero))
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_let_time_pass, clock, patience, heed_the_world)
-                result = await function()
-                nursery.cancel_scope.cancel()
-        except BaseExceptionGroup as group:  # the nursery is our own detail
-            if len(group.exceptions) == 1:
-                raise group.exceptions[0] from None
-            raise
+            with sole_error():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_let_time_pass, clock, patience, heed_the_world)
+                    result = await function()
+                    nursery.cancel_scope.cancel()
+                return result
         finally:
             _wall.clock.reset(token)
-        return result
 
     return trio.run(simulation, clock=clock)
 
