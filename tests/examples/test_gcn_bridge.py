@@ -75,6 +75,9 @@ def test_the_trial_reaches_a_subscriber_over_vtp_and_comes_back_into_kafka(stage
     events = {event.ivorn: event for event in map(voeflow.Event.parse, contents(heard))}
     assert len(events) == len(NOTICES)
     assert all(event.valid and event.role == "test" for event in events.values())
+    shown = (BRIDGE / "README.md").read_text()
+    assert all(f" {ivorn}" in shown for ivorn in events)
+    assert all(line in shown for line in sender.lines())
     waves = [
         ivorn for line in listener.lines() if "gwnet" in line for ivorn in re.findall(r"ivo://\S+", line)
     ]

@@ -63,7 +63,10 @@ async def test_voevents_and_json_come_through_tls_and_tokens_and_heartbeats_are_
         await trio.to_thread.run_sync(network.broker.send, topic, value)
     async with running(transport, node := KafkaNode()):
         await node.until(lambda: len(node.kept) == 3)
-        await eventually(lambda: "gcn.heartbeat" in node.signs)
+        assert not node.signs  # the old one says nothing of now
+        await trio.to_thread.run_sync(network.broker.send, "gcn.heartbeat", b"{}")
+        await eventually(lambda: node.signs)
+    assert node.signs == ["gcn.heartbeat"]
     assert {*node.kept} == {ONE, TWO, b'{"superevent_id": "S1"}'}
     assert [notice.topic for notice in node.notices] == ["igwn.gwalert"]
     assert network.gate.expired == 0

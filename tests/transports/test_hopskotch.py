@@ -56,7 +56,6 @@ async def test_packets_and_notices_come_tests_are_passed_over_and_heartbeats_are
     network: Network,
 ) -> None:
     topic = network.broker.create("a.alerts")
-    await trio.to_thread.run_sync(network.broker.send, "sys.heartbeat", b'{"timestamp": 1}')
     for value, form, more in (
         (ONE, b"voevent", []),
         (TWO, b"voevent", [("_test", b"true")]),
@@ -65,6 +64,7 @@ async def test_packets_and_notices_come_tests_are_passed_over_and_heartbeats_are
         network.broker.send(topic, value, headers=[("_format", form), *more])
     async with running(hopskotch(network, topic), node := KafkaNode()):
         await node.until(lambda: len(node.kept) == 2)
+        await trio.to_thread.run_sync(network.broker.send, "sys.heartbeat", b'{"timestamp": 1}')
         await eventually(lambda: {"sys.heartbeat", topic} <= {*node.signs})
     assert node.kept == [ONE, b'{"a": 1}']
     assert node.notes["group"].startswith(f"{USER}-voeflow-")  # the broker lets it into no other group

@@ -22,8 +22,8 @@ from voeflow_transports.kafka import _engine, _reading
 from voeflow_transports.kafka.consume import KafkaConsume
 from voeflow_transports.kafka.produce import KafkaProduce
 
-#: Kafka's error code (Kafka protocol guide, Error Codes).
-_INVALID_COMMIT_OFFSET_SIZE = 28
+#: Kafka's error codes (Kafka protocol guide, Error Codes).
+_INVALID_COMMIT_OFFSET_SIZE, _FORBIDDEN = 28, 29
 
 ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2")
 
@@ -44,6 +44,16 @@ async def test_a_topic_that_is_not_there_is_named_once_and_the_others_are_read(k
     assert line["topic"] == "elsewhere"
     assert "create it" in line["remedy"]
     assert len(log.all("unknown topic")) == 1
+
+
+async def test_a_topic_that_may_not_be_read_is_told_with_who_can_permit_it() -> None:
+    with mock_cluster() as mock, told() as log:
+        mock.create("secret")
+        mock.fail_topic("secret", _FORBIDDEN)
+        async with running(consumer(mock.address, "secret", group="p"), KafkaNode()):
+            line = await log.until("trouble with Kafka")
+    assert line["topic"] == "secret"
+    assert "administrator" in line["remedy"]
 
 
 async def test_a_broker_that_cannot_be_reached_is_told_once_and_tried_again_until_it_can(

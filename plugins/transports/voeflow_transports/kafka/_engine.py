@@ -90,6 +90,7 @@ class Terms:
         config: librdkafka's configuration; see `_client.consumer_config`.
         topics: names, and regular expressions that begin with `^`.
         start: where to begin where the group has committed nothing.
+        heartbeat: the topic among them that holds nothing but signs of life, or empty.
         understand: says what a message is; see the module.
         commit: when an offset is committed.
         validate: how strictly packets are judged.
@@ -104,6 +105,7 @@ class Terms:
     topics: tuple[str, ...]
     start: Start
     understand: Callable[[Message], Understood]
+    heartbeat: str = ""
     commit: Commit = "stored"
     validate: voeflow.Validation = "schema"
     max_message: int = 4 * 2**20
@@ -141,7 +143,7 @@ class _Consuming:
         self._reading = Reading(
             config=terms.config,
             topics=terms.topics,
-            starter=Starter(terms.start),
+            starter=Starter(terms.start, terms.heartbeat),
             understand=terms.understand,
             max_message=terms.max_message,
             look_back=terms.look_back,

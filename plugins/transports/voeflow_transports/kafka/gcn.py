@@ -168,6 +168,7 @@ class Gcn:
             servers=servers,
             config=consumer_config(servers, group, {**self._login(credential), **self.settings}),
             topics=tuple(dict.fromkeys([*self._wanted(), HEARTBEAT])),
+            heartbeat=HEARTBEAT,
             start=read_start(self.start),
             understand=partial(understand, mapping=self.mapping),
             commit=self.commit,

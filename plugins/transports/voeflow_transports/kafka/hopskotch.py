@@ -147,6 +147,7 @@ class Hopskotch:
             servers=self.servers,
             config=consumer_config(self.servers, group, {**login_settings(credential), **self.settings}),
             topics=tuple(dict.fromkeys([*subscription(self.topics), HEARTBEAT])),
+            heartbeat=HEARTBEAT,
             start=read_start(self.start),
             understand=partial(understand, tests=self.tests, mapping=self.mapping),
             commit=self.commit,
