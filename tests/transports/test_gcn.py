@@ -72,6 +72,22 @@ async def test_voevents_and_json_come_through_tls_and_tokens_and_heartbeats_are_
     assert network.gate.expired == 0
 
 
+async def test_nodes_that_share_a_group_share_the_alerts_and_each_hears_the_heartbeat(
+    network: Network,
+) -> None:
+    transport = gcn(network, "igwn.gwalert", group="shared")
+    with told() as log:
+        async with running(transport, one := KafkaNode()), running(transport, two := KafkaNode()):
+            while not (one.signs and two.signs):
+                await trio.to_thread.run_sync(network.broker.send, "gcn.heartbeat", b"{}")
+                await trio.sleep(0.1)
+            await log.until("partitions assigned", number=3)  # two heartbeats, and once the alerts
+            await trio.to_thread.run_sync(network.broker.send, "igwn.gwalert", b'{"shared": 1}')
+            await eventually(lambda: one.kept or two.kept)
+    assert [*one.kept, *two.kept] == [b'{"shared": 1}']
+    assert one.notes["group"] != two.notes["group"]
+
+
 async def test_the_group_is_its_own_and_the_same_after_a_restart(network: Network) -> None:
     node = KafkaNode()
     for _ in range(2):

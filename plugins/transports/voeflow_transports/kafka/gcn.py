@@ -15,10 +15,11 @@ from voeflow_transports.vtp._options import at_least
 
 from . import _message
 from ._client import CONSUMER_REFUSES, Value, check_settings, consumer_config
-from ._engine import Commit, Terms, consume
+from ._engine import Commit, Terms
 from ._gcn_credentials import WHERE, ClientCredential, find_client
 from ._gcn_topics import HEARTBEAT, remedy, topics_of
 from ._group import own_group
+from ._heartbeat import consume_with_heartbeat
 from ._login import credential_of
 from ._message import Message, Refused, SignOfLife, Understood
 from ._start import read_start
@@ -159,15 +160,15 @@ class Gcn:
         Raises:
             StoreError: the name of the group cannot be read from the store.
         """
-        group = self.group or await own_group(node, "voeflow-")
+        own = await own_group(node, "voeflow-")
         find = partial(find_client, self.client_id, self.client_secret, os.environ)
         task_status.started()
         credential = await credential_of(find, node.name)
         servers = self.servers or (f"kafka.{self.domain}:9092",)
         terms = Terms(
             servers=servers,
-            config=consumer_config(servers, group, {**self._login(credential), **self.settings}),
-            topics=tuple(dict.fromkeys([*self._wanted(), HEARTBEAT])),
+            config=consumer_config(servers, self.group or own, {**self._login(credential), **self.settings}),
+            topics=self._wanted(),
             heartbeat=HEARTBEAT,
             start=read_start(self.start),
             understand=partial(understand, mapping=self.mapping),
@@ -185,7 +186,7 @@ class Gcn:
                 tokens=f"see that a firewall lets connections through to https://auth.{self.domain}",
             ),
         )
-        await consume(node, terms, task_status=trio.TASK_STATUS_IGNORED)
+        await consume_with_heartbeat(node, terms, own)
 
     def _wanted(self) -> tuple[str, ...]:
         return subscription((*topics_of(self.notices), *self.topics))

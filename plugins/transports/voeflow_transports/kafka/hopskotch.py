@@ -14,8 +14,9 @@ import voeflow
 from voeflow_transports.vtp._options import at_least
 
 from ._client import CONSUMER_REFUSES, Value, check_settings, consumer_config
-from ._engine import Commit, Terms, consume
+from ._engine import Commit, Terms
 from ._group import own_group
+from ._heartbeat import consume_with_heartbeat
 from ._hop_credentials import WHERE, Credential, find_credential
 from ._hop_envelope import HEARTBEAT, Tests, understand
 from ._login import credential_of
@@ -142,11 +143,13 @@ class Hopskotch:
         task_status.started()
         credential = await login(node, self.servers, self.username, self.password, self.auth_file)
         # The broker lets a user into groups that begin with its name only.
-        group = self.group or await own_group(node, f"{credential.username}-voeflow-")
+        own = await own_group(node, f"{credential.username}-voeflow-")
         terms = Terms(
             servers=self.servers,
-            config=consumer_config(self.servers, group, {**login_settings(credential), **self.settings}),
-            topics=tuple(dict.fromkeys([*subscription(self.topics), HEARTBEAT])),
+            config=consumer_config(
+                self.servers, self.group or own, {**login_settings(credential), **self.settings}
+            ),
+            topics=subscription(self.topics),
             heartbeat=HEARTBEAT,
             start=read_start(self.start),
             understand=partial(understand, tests=self.tests, mapping=self.mapping),
@@ -155,7 +158,7 @@ class Hopskotch:
             max_message=self.max_message,
             remedies=remedies(credential),
         )
-        await consume(node, terms, task_status=trio.TASK_STATUS_IGNORED)
+        await consume_with_heartbeat(node, terms, own)
 
 
 async def login(
