@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 import voeflow
+from support.certificates import Authority
 from support.nodes import running as running_node
 from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, accept_all, listening, running, told_logs
 from transports.vtp_support import clock
 from voeflow_transports.vtp._messages import write_ack, write_nak
 from voeflow_transports.vtp._submit import submit_all
+from voeflow_transports.vtp._tls import ClientTLS, ServerTLS
 from voeflow_transports.vtp.forward import Forward
 from voeflow_transports.vtp.receive import VTPReceive
 
@@ -40,6 +43,25 @@ async def test_events_arrive_as_they_are_and_are_done_when_acknowledged() -> Non
     assert [raw for raw, _, _ in broker.submitted] == [*EVENTS, EVENTS[0]]
     assert set(node.settled.values()) == {"done"}
     assert len({peer for _, _, peer in broker.submitted}) == 2  # one connection for each batch
+
+
+async def test_events_go_on_in_tls_and_wait_where_the_broker_is_not_who_it_should_be(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    port, site = authority.certify("port", "127.0.0.1"), authority.certify("site", "x", subject="site")
+    tls = ServerTLS(certificate=port.certificate, key=port.key, client_ca=authority.path)
+    receiver = VTPReceive(listen=("127.0.0.1:0",), tls=tls, allow=("cert:CN=site",))
+    broker, node, other = FakeNode(), FakeNode(), FakeNode()
+    async with running(receiver, broker) as (listener,):
+        own = ClientTLS(ca=authority.path, certificate=site.certificate, key=site.key)
+        async with running(Forward(f"127.0.0.1:{listener.port}", tls=own), node):
+            node.carry(*EVENTS[:3])
+            await until(lambda: len(node.settled) == 3)
+        with capture_logs() as logs:
+            async with running(Forward(f"127.0.0.1:{listener.port}", tls=True), other):
+                other.carry(EVENTS[0])
+                await until(lambda: any("certificate" in str(each.get("reason")) for each in logs))
+    assert set(node.settled.values()) == {"done"}
+    assert other.settled == {}
 
 
 async def test_a_refusal_is_for_good_and_keeps_the_broker_s_reason() -> None:

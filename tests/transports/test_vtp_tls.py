@@ -21,7 +21,7 @@ from transports.vtp_node import FakeNode, Peer, connected, running, told_logs
 from transports.vtp_support import clock
 from voeflow_transports.vtp._addresses import Address
 from voeflow_transports.vtp._binding import Binding
-from voeflow_transports.vtp._messages import write_ack
+from voeflow_transports.vtp._messages import write_ack, write_authenticate
 from voeflow_transports.vtp._submit import Outcome, UnreachableError, submit_all
 from voeflow_transports.vtp._tls import ClientTLS, ServerTLS
 from voeflow_transports.vtp.broadcast import VTPBroadcast
@@ -197,6 +197,48 @@ async def test_who_is_let_in_is_said_by_network_and_by_certificate(
     if svom and not other:  # one line a minute and address
         assert told[0]["reason"] == "not in allow"
         assert told[0].get("certificate", "CN=elsewhere").endswith("CN=elsewhere")
+
+
+async def test_a_subscriber_in_tls_that_reads_nothing_is_dropped_and_the_others_get_everything(
+    place: Place,
+) -> None:
+    events = [
+        voevent(f"ivo://a.b/c#{number}", body=f"<What><Description>{'x' * 300_000}</Description></What>")
+        for number in range(20)
+    ]
+    node = FakeNode()
+    with capture_logs() as logs:
+        async with (
+            running(broadcast(tls=server(place), max_unsent=2**20), node) as (listener,),
+            connected_in_tls(listener.port, client(place)) as deaf,
+            connected_in_tls(listener.port, client(place)) as good,
+        ):
+            for peer in (deaf, good):
+                await peer.message()
+                await peer.send(write_authenticate("ivo://a.b/c", clock))
+            for event in events:
+                node.carry(event)
+                assert await good.event() == event
+                await good.send(write_ack(event_ivorn(event), "", clock))
+            with trio.fail_after(10):
+                await _until_told(logs, "subscriber dropped")
+    (told,) = [each for each in logs if each["event"] == "subscriber dropped"]
+    assert "took too little" in told["reason"]
+
+
+def event_ivorn(event: bytes) -> str:
+    return event.partition(b'ivorn="')[2].partition(b'"')[0].decode()
+
+
+async def test_a_certificate_alone_may_be_trusted(place: Place) -> None:
+    tls = ServerTLS(
+        certificate=place.server.certificate, key=place.server.key, client_ca=place.svom.certificate
+    )
+    pinned = ClientTLS(ca=place.server.certificate, certificate=place.svom.certificate, key=place.svom.key)
+    async with running(receive(tls=tls, allow=("cert:*",)), FakeNode()) as (listener,):
+        assert [each.kind for each in await send(listener.port, pinned, ONE)] == ["accepted"]
+        (refused,) = await send(listener.port, client(place, place.other), ONE)
+        assert "does not trust who signed this end's certificate" in refused.note
 
 
 async def test_who_may_subscribe_is_said_in_the_same_way(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -26,32 +27,25 @@ def listen_first(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attr
     return sorted(fields, key=lambda each: each.name != "listen")
 
 
-def listen_option(port: int) -> Any:
-    """Make the option that says where to listen, on a port of this machine's unless it is given."""
-    return attrs.field(
-        default=(str(port),),
-        converter=read_listens,
-        metadata={
-            "one_or_many": True,
-            "help": "HOST:PORT, [IPv6]:PORT or unix:/path; a port alone is open to this machine only",
-        },
-    )
+#: What is told of the option that says where to listen.
+LISTEN = MappingProxyType(
+    {
+        "one_or_many": True,
+        "help": "HOST:PORT, [IPv6]:PORT or unix:/path; a port alone is open to this machine only",
+    }
+)
 
-
-def most_option(most: int) -> Any:
-    """Make the option that says how many may be connected."""
-    return attrs.field(
-        default=most,
-        validator=at_least(1),
-        metadata={"help": "how many may be connected; above it the address with the most gives way"},
-    )
+#: What is told of the option that says how many may be connected.
+MOST = MappingProxyType({"help": "how many may be connected; above it the address with the most gives way"})
 
 
 @attrs.frozen
 class Port:
     """The options of a port that listens."""
 
-    listen: tuple[Address, ...] = listen_option(AUTHORS_PORT)
+    listen: tuple[Address, ...] = attrs.field(
+        default=(str(AUTHORS_PORT),), converter=read_listens, metadata=LISTEN
+    )
     allow: tuple[str, ...] = attrs.field(
         default=(),
         metadata={
@@ -80,7 +74,7 @@ class Port:
                 ' allow = ["145.238.0.0/16 cert:*"], or leave client_ca out'
             )
 
-    max_connections: int = most_option(1000)
+    max_connections: int = attrs.field(default=1000, validator=at_least(1), metadata=MOST)
     max_per_address: int = attrs.field(
         default=200,
         validator=at_least(1),

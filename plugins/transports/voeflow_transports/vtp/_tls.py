@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from types import MappingProxyType
 
 import attrs
 
@@ -199,6 +200,8 @@ def _bounded(context: ssl.SSLContext) -> ssl.SSLContext:
     """Take TLS 1.2 and 1.3 alone (RFC 8996 has the older ones not be used), and no renegotiation."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    # What is named as trusted is: an authority between, or one certificate alone, as Python has it from 3.13.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 
@@ -207,3 +210,12 @@ def client_tls(tls: bool | ClientTLS) -> ClientTLS | None:
     if isinstance(tls, ClientTLS):
         return tls
     return ClientTLS() if tls else None
+
+
+#: What is told of the option that says how TLS is spoken with a remote.
+TLS_OPTION = MappingProxyType(
+    {
+        "help": "true to speak TLS and verify the broker's certificate; a table to say which authorities"
+        " are trusted, and to show a certificate"
+    }
+)

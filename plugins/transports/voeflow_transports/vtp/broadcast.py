@@ -20,10 +20,10 @@ from ._door import TOLD_EVERY
 from ._fanout import FanOut
 from ._filtering import Filtering
 from ._machine import FiltersBrought, Found, Receipt, ResumeAsked, Unreadable
-from ._options import above_zero, at_least, utcnow
+from ._options import above_zero, at_least, read_listens, utcnow
 from ._partials import Partials
 from ._poller import Poller
-from ._port import Port, listen_first, listen_option, most_option
+from ._port import LISTEN, MOST, Port, listen_first
 from ._pulse import Pulse
 from ._serve import serve
 from ._sparingly import Sparingly
@@ -76,8 +76,10 @@ class VTPBroadcast(Port):
     sink: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("ivoid",)
 
-    listen: tuple[Address, ...] = listen_option(SUBSCRIBERS_PORT)
-    max_connections: int = most_option(5000)
+    listen: tuple[Address, ...] = attrs.field(
+        default=(str(SUBSCRIBERS_PORT),), converter=read_listens, metadata=LISTEN
+    )
+    max_connections: int = attrs.field(default=5000, validator=at_least(1), metadata=MOST)
     alive_interval: voeflow.Seconds = attrs.field(
         default=voeflow.Seconds(60.0),
         validator=_check_interval,

@@ -14,8 +14,11 @@ import voeflow
 
 from ._addresses import AUTHORS_PORT, Address, read_remote
 from ._backoff import BackOff
+from ._connection import reason_of
 from ._options import above_zero
+from ._secured import Secured
 from ._submit import Outcome, UnreachableError, submit_all
+from ._tls import TLS_OPTION, ClientTLS, client_tls
 
 log = structlog.get_logger()
 
@@ -66,6 +69,7 @@ class Forward:
         converter=read_broker,
         metadata={"help": "the broker, HOST[:PORT], [IPv6][:PORT] or unix:/path; port 8098 if left out"},
     )
+    tls: bool | ClientTLS = attrs.field(default=False, metadata=TLS_OPTION)
     timeout: voeflow.Seconds = attrs.field(
         default=voeflow.Seconds(30.0),
         validator=above_zero,
@@ -130,7 +134,8 @@ class _Sender:
                 return batch[number].event.raw
 
             try:
-                await submit_all(self.options.remote, len(batch), load, self.options.timeout, tell)
+                secured = await self._secured()
+                await submit_all(self.options.remote, len(batch), load, self.options.timeout, tell, secured)
             except UnreachableError as error:
                 wait = self.back_off.wait()
                 log.warning(
@@ -142,6 +147,16 @@ class _Sender:
                 )
                 self._away = True
                 await trio.sleep(wait)
+
+    async def _secured(self) -> Secured | None:
+        """Read the files that TLS needs; they may have been renewed."""
+        tls = client_tls(self.options.tls)
+        if tls is None:
+            return None
+        try:
+            return await trio.to_thread.run_sync(tls.towards, self.options.remote.name)
+        except OSError as error:
+            raise UnreachableError(f"no TLS with it: {reason_of(error)}") from error
 
     def _answered(self, outcome: Outcome) -> None:
         if outcome.kind == "unanswered":

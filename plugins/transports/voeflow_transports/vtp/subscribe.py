@@ -15,7 +15,7 @@ from ._follow import Persistence, follow
 from ._options import above_zero, at_least
 from ._place import Place
 from ._session import Manner
-from ._tls import ClientTLS, client_tls
+from ._tls import TLS_OPTION, ClientTLS, client_tls
 
 #: The waits of a subscriber that tries again: each twice the last, give or take a quarter.
 FACTOR, JITTER = 2.0, 0.25
@@ -58,13 +58,7 @@ class VTPSubscribe:
             "help": "the broker, HOST[:PORT], [IPv6][:PORT] or unix:/path; several are tried in turn",
         },
     )
-    tls: bool | ClientTLS = attrs.field(
-        default=False,
-        metadata={
-            "help": "true to speak TLS and verify the broker's certificate; a table to say which authorities"
-            " are trusted, and to show a certificate"
-        },
-    )
+    tls: bool | ClientTLS = attrs.field(default=False, metadata=TLS_OPTION)
     xpath: tuple[voeflow.XPath, ...] = attrs.field(
         default=(),
         metadata={
