@@ -20,7 +20,7 @@ author = "The voeflow developers"
 copyright = author
 release = metadata.version("voeflow")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["diagram", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 default_role = "code"  # docstrings write `names` as Markdown does
 smartquotes = False  # what is quoted on these pages is to be copied
