@@ -51,8 +51,8 @@ start = "earliest"
 silent_after = "@SILENT@ s"
 @LOGIN@
 [transports.kafka.settings]
-"session.timeout.ms" = 6000  # the mock cluster lets half of that pass before it has a group
-"heartbeat.interval.ms" = 500
+"session.timeout.ms" = @SESSION@
+"heartbeat.interval.ms" = 200
 "reconnect.backoff.max.ms" = 500
 @SETTINGS@
 [handlers.archive]
@@ -126,7 +126,8 @@ def _refusing(ground: Ground, effort: Effort) -> list[Row]:
     with mock_cluster() as mock:
         mock.create("alerts", 2)
         writer = ground.node(_WRITER.replace("@KAFKA@", mock.address), name="refused-writer")
-        reader = _read(ground, "refused-reader", mock.address, 600)
+        # The mock cluster lets three seconds pass before it has a group.
+        reader = _read(ground, "refused-reader", mock.address, 600, session=6000)
         archive = Archive(reader.directory / "events", book)
         codes = pick.choices((*_ERRORS, _DENIED), (*[9] * len(_ERRORS), 1), k=effort.produce_errors)
         codes[len(codes) // 2] = _DENIED
@@ -217,10 +218,11 @@ def _read(
     topic: str = "alerts",
     login: str = "",
     settings: str = "",
+    session: int = 2000,
 ) -> Node:
     given = {"KAFKA": address, "SILENT": f"{silent_after:g}", "PLUGIN": plugin, "TOPIC": topic}
     pipeline = _READER
-    for word, value in {**given, "LOGIN": login, "SETTINGS": settings}.items():
+    for word, value in {**given, "LOGIN": login, "SETTINGS": settings, "SESSION": str(session)}.items():
         pipeline = pipeline.replace(f"@{word}@", value)
     return ground.node(pipeline, name=name)
 

@@ -122,21 +122,21 @@ async def test_a_member_that_is_killed_loses_nothing(kafka: Broker, tmp_path: Pa
         worker = subprocess.Popen(command, stderr=output, env=environment)  # noqa: ASYNC220 - takes no time
     try:
         node = KafkaNode()
-        await trio.to_thread.run_sync(spread, kafka, topic, range(400))
+        await trio.to_thread.run_sync(spread, kafka, topic, range(200))
         await eventually(lambda: committed(kafka, "killed", topic)() > 0)
         with told() as log:
             async with running(consumer(kafka.address, topic, group="killed"), node):
                 await log.until("partitions assigned")
-                await trio.to_thread.run_sync(spread, kafka, topic, range(400, 2000))
+                await trio.to_thread.run_sync(spread, kafka, topic, range(200, 800))
                 await node.until(lambda: node.kept)  # both are at work
                 worker.send_signal(signal.SIGKILL)
-                await eventually(lambda: committed(kafka, "killed", topic)() == 2000)
+                await eventually(lambda: committed(kafka, "killed", topic)() == 800)
     finally:
         worker.kill()
         worker.wait()
     stored = await trio.to_thread.run_sync(ivorns_of, pipeline)
     took = {re.search(rb'ivorn="([^"]+)"', raw)[1].decode() for raw in node.kept}  # type: ignore[index]
-    assert stored | took == {f"ivo://a.b/c#{number}" for number in range(2000)}
+    assert stored | took == {f"ivo://a.b/c#{number}" for number in range(800)}
     assert stored - took
     assert took - stored
 
