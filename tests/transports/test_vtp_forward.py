@@ -204,6 +204,27 @@ async def test_a_broker_that_dies_between_events_gets_the_rest_when_it_is_back(
     assert set(got) == set(EVENTS[:4])
 
 
+async def test_it_speaks_tls_and_to_no_broker_that_is_another(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certified = authority.certify("server", "127.0.0.1")
+    port_tls = ServerTLS(certificate=certified.certificate, key=certified.key)
+    broker, node, stranger = FakeNode(), FakeNode(), FakeNode()
+    receiver = VTPReceive(listen=("127.0.0.1:0",), tls=port_tls)
+    with capture_logs() as logs:
+        async with running(receiver, broker) as (listener,):
+            remote = f"127.0.0.1:{listener.port}"
+            trusting = Forward(remote, tls=ClientTLS(ca=authority.path))
+            async with running(trusting, node), running(Forward(remote, tls=True), stranger):
+                node.carry(*EVENTS[:2])
+                stranger.carry(EVENTS[2])
+                await until(lambda: len(node.settled) == 2)
+                await until(lambda: any(each["event"].startswith("events wait") for each in logs))
+    assert set(node.settled.values()) == {"done"}
+    assert EVENTS[2] not in [raw for raw, _, _ in broker.submitted]
+    reasons = [each["reason"] for each in logs if each["event"].startswith("events wait")]
+    assert all("certificate that is not taken" in reason for reason in reasons)
+
+
 @pytest.mark.parametrize("remote", ["", ":8098", "a b", "host:0"])
 def test_a_bad_address_is_a_mistake(remote: str) -> None:
     with pytest.raises(ValueError, match="expected an address to connect to"):
