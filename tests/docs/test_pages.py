@@ -103,8 +103,9 @@ def whole(text: str) -> str:
 def test_a_pipeline_on_a_page_has_no_mistake(block: Block, tmp_path: Path, plugins: Plugins) -> None:
     names = re.findall(r"\$\{([A-Z_]+)", block.text)
     environment = dict.fromkeys(names, str(tmp_path)) | {"BROKER": "", "SITE_IVOID": "ivo://org.example/x"}
+    environment["SLACK_WEBHOOK_URL"] = "https://hooks.example.org/x"
     for name in re.findall(r'file = "(?:\$\{[A-Z_]+\}/)?([\w-]+)"', block.text):
-        (tmp_path / name).write_text("secret\n")
+        (tmp_path / name).write_text("a secret that is long enough\n")
     named = re.findall(r'\b(certificate|key|client_ca|ca) += +"([\w.-]+)"', block.text)
     if named:
         authority = Authority(tmp_path / "made")

@@ -1,4 +1,4 @@
-"""The example of space weather: its thresholds, the physics of its packets, and its digest as the README has it."""
+"""The example of space weather: its thresholds, the physics of its packets, and the digest of its README."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Webhook:
         [handlers.scheduler]
         plugin = "webhook"
         url    = "https://scheduler.example.org/alerts"
-        secret = { file = "webhook.secret" }
+        secret = { file = "webhook-secret" }
     """
 
     url: voeflow.Secret = attrs.field(
