@@ -18,8 +18,9 @@ def params_named(event: voeflow.Event, name: str, group: str | None = None) -> I
         name: exactly.
         group: only those in groups of this name; None for all, and those of no group.
     """
-    if group is None:
-        yield from (param for param in event.params if param.name == name)
+    if group is None and (first := event.params.get(name)) is not None:
+        yield first
+        yield from (param for param in event.params if param.name == name and param is not first)
     for each in event.groups:
         if group is None or each.name == group:
             yield from (param for param in each.params if param.name == name)

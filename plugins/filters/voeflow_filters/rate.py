@@ -50,7 +50,9 @@ class Rate:
     def matches(self, event: voeflow.Event, places: voeflow.Places) -> voeflow.Verdict:
         """Say whether the event is among the first of its stretch."""
         number = int(event.received.timestamp() // self.per)
-        whose = {"author": event.author or "", "source": event.source, None: ""}[self.each]
+        whose = (
+            event.author if self.each == "author" else event.source if self.each == "source" else ""
+        ) or ""
         # `per` is in the key, so that another one, after a reload, counts anew.
         place = places.take(f"{self.per}\n{number}\n{whose.strip()}", event, limit=self.at_most)
         start, end = (datetime.fromtimestamp((number + n) * self.per, UTC) for n in (0, 1))
