@@ -16,7 +16,7 @@ from voeflow._errors import Mistake
 from voeflow._names import nearest
 from voeflow._quantities import Bytes, Seconds, show_seconds
 from voeflow._secret import Secret
-from voeflow._shown import show_type, show_value
+from voeflow._shown import LISTS, origin_of, show_type, show_value
 from voeflow._text import printable
 from voeflow._values import Fault, UnfitError, faults_of, resolved, value_converter
 from voeflow._xpath import XPath
@@ -33,7 +33,7 @@ class OptionDoc:
     """One key of a plugin's table, for its reader.
 
     Attributes:
-        name: the key.
+        name: the key; of a table within the table, with that one's key before it.
         type: what it takes, in words: `list of strings`.
         default: its default as it would be written in the file; None if the key is required.
         help: one line about it, or empty.
@@ -106,17 +106,27 @@ def read_options(
 
 
 def describe_options(cls: type) -> list[OptionDoc]:
-    """Describe the keys of a plugin's table, in the order of its class's fields."""
+    """Describe the keys of a plugin's table, in the order of its class's fields.
+
+    The keys of a table within the table follow it, as `tls.certificate`; of a list of tables, as
+    `bind[].peers`.
+    """
     types = _types(cls)
-    return [
-        OptionDoc(
-            name=_key(field),
-            type=_type_text(field, types[field.name]),
-            default=_default_text(field, types[field.name]),
-            help=_help(field),
+    found = []
+    for field in _options(cls):
+        type_ = types[field.name]
+        found.append(
+            OptionDoc(
+                name=_key(field),
+                type=_type_text(field, type_),
+                default=_default_text(field, type_),
+                help=_help(field),
+            )
         )
-        for field in _options(cls)
-    ]
+        within = _key(field) + ("[]" if origin_of(type_) in LISTS else "")
+        for inner in _classes_in(type_):
+            found += [attrs.evolve(each, name=f"{within}.{each.name}") for each in describe_options(inner)]
+    return found
 
 
 def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:

@@ -398,6 +398,19 @@ def test_an_inner_table_of_which_something_is_wrong_does_not_tell_its_secret() -
     assert "1234" not in str(mistakes_of(House, door={"code": "1234"}))
 
 
+def test_the_keys_of_an_inner_table_are_described_after_it() -> None:
+    assert [(each.name, each.type, each.default) for each in describe_options(House)] == [
+        ("door", "table {lock, code, bolts} or true or false", "false"),
+        ("door.lock", "path", None),
+        ("door.code", "secret", '""'),
+        ("door.bolts", "whole number", "1"),
+        ("windows", "list of tables {lock, code, bolts}", "[]"),
+        ("windows[].lock", "path", None),
+        ("windows[].code", "secret", '""'),
+        ("windows[].bolts", "whole number", "1"),
+    ]
+
+
 def test_an_inner_class_that_no_table_can_be_read_as_is_told_why() -> None:
     @attrs.frozen
     class Inner:
