@@ -28,6 +28,8 @@ _WIDE = (
     (b"<\0", "utf-16-le", 0),
     (b"\0<", "utf-16-be", 0),
 )
+#: How nearly every packet begins: with a character a byte, and no mark.
+_PLAIN = re.compile(rb"<[^\0]")
 #: Encodings in which every byte of ASCII is that character wherever it stands, so that markup is found
 #: without decoding. That is not so in UTF-7, ISO-2022 and EBCDIC, nor quite in Shift JIS, GBK and Big5: in
 #: those, two readers can disagree on where the element ends. XML itself asks for UTF-8 and UTF-16 alone (XML
@@ -77,11 +79,13 @@ def lay_out(raw: bytes) -> Layout:
     Raises:
         EventError: there is a DOCTYPE, an encoding that is not read, or bytes that no encoding of XML has.
     """
-    codec, mark = next(
-        ((codec, mark) for first, codec, mark in _WIDE if raw.startswith(first)), ("latin-1", 0)
-    )
-    if codec == "latin-1" and raw.startswith(codecs.BOM_UTF8):
-        mark = len(codecs.BOM_UTF8)
+    codec, mark = "latin-1", 0
+    if not _PLAIN.match(raw):
+        codec, mark = next(
+            ((codec, mark) for first, codec, mark in _WIDE if raw.startswith(first)), ("latin-1", 0)
+        )
+        if codec == "latin-1" and raw.startswith(codecs.BOM_UTF8):
+            mark = len(codecs.BOM_UTF8)
     try:
         text = raw[mark:].decode(codec)
     except UnicodeDecodeError as error:
@@ -129,7 +133,7 @@ def _end(text: str, start: int) -> int:
 
 
 def _check_encoding(name: str, *, wide: bool) -> None:
-    plain = re.sub(r"[-_]", "", name.strip().lower())
+    plain = name.strip().lower().replace("-", "").replace("_", "")
     if not (_WIDE_NAME if wide else _ASCII_MARKUP).fullmatch(plain):
         raise EventError(
             f"the encoding {name[:40]!r} is not read here: write the packet in UTF-8 and declare that", line=1

@@ -154,7 +154,7 @@ class Event:
         except ValueError:
             return None
 
-    @functools.cached_property
+    @property
     def element(self) -> bytes:
         """The `VOEvent` element from its first `<` to its last `>`, in the packet's own encoding.
 
@@ -221,7 +221,7 @@ class Event:
     @functools.cached_property
     def defects(self) -> tuple[Defect, ...]:
         """What breaks the grammar of the packet's own version; empty where nothing does."""
-        return defects(self._root)
+        return defects(self._root, self.raw)
 
     @property
     def valid(self) -> bool:

@@ -66,9 +66,12 @@ def parse_utc(text: str, scale: str | None = "UTC") -> datetime | None:
             59 if leap else int(second or 0),
             tzinfo=UTC,
         )
-        # Digits beyond the ninth cannot change a microsecond, and there may be a million of them.
-        moment += timedelta(seconds=int(leap), microseconds=round(float(f"0.{(fraction or '0')[:9]}") * 1e6))
-        moment -= _zone_offset(zone)
+        if leap or fraction:
+            # Digits beyond the ninth cannot change a microsecond, and there may be a million of them.
+            part = round(float(f"0.{(fraction or '0')[:9]}") * 1e6)
+            moment += timedelta(seconds=int(leap), microseconds=part)
+        if zone is not None and zone[0] in "+-":
+            moment -= _zone_offset(zone)
         if scale == "UTC" or (scale is None and zone):
             return moment
         return None if scale is None else _utc_from(moment, scale)
@@ -76,9 +79,7 @@ def parse_utc(text: str, scale: str | None = "UTC") -> datetime | None:
         return None
 
 
-def _zone_offset(zone: str | None) -> timedelta:
-    if zone is None or zone[0] not in "+-":
-        return timedelta()
+def _zone_offset(zone: str) -> timedelta:
     digits = zone[1:].replace(":", "")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
     return -offset if zone[0] == "-" else offset

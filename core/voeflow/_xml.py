@@ -64,7 +64,7 @@ def parse_xml(
         raise EventError(f"{len(raw)} bytes are too long: at most {max_bytes} are accepted")
     if not raw:
         raise EventError("no XML: there are no bytes at all")
-    lay_out(raw)
+    layout = lay_out(raw)
     try:
         root = etree.fromstring(raw, _parser())
     except etree.XMLSyntaxError as error:
@@ -73,7 +73,9 @@ def parse_xml(
         raise EventError(f"not well-formed XML: {printable(str(error))}") from None
     if root.getroottree().docinfo.internalDTD is not None:  # unreachable while lay_out is right
         raise EventError("a DOCTYPE is not accepted: take it out, with the entities it declares")
-    too_deep = next(iter(_deeper_than(max_depth)(root)), None)
+    # Each element around another has an end tag; in most packets there are not enough of them to look further.
+    may_be_deep = layout.codec != "latin-1" or raw.count(b"</") >= max_depth
+    too_deep = next(iter(_deeper_than(max_depth)(root)), None) if may_be_deep else None
     if too_deep is not None:
         raise EventError(f"elements are nested deeper than {max_depth}", line=too_deep.sourceline)
     if raw.count(b"=") > max_attributes:  # each attribute has one, in any encoding that is read
