@@ -205,7 +205,7 @@ def _validator(grammar: str) -> Iterator[etree.XMLSchema]:
 def _surely_cheap(raw: bytes) -> bool:
     """Whether a packet's bytes show that it is not costly: a tag has a `<`, an attribute a `=`."""
     tags = raw.count(b"<")
-    return 0 < tags and tags * (tags + raw.count(b"=")) <= _COSTLY
+    return tags > 0 and tags * (tags + raw.count(b"=")) <= _COSTLY
 
 
 def _cost(root: etree._Element) -> float:

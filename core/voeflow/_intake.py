@@ -2,15 +2,18 @@
 
 Notices come here once a mapping has made events of them; see `_notices`.
 
-Whatever waits when the worker thread is free goes with one hop and one commit; alone, a packet does not wait.
-Nothing is answered before the commit that holds it has returned.
+Whatever waits when a worker thread is free goes with one hop and one commit; alone, a packet does not wait.
+While one thread waits for the disk, another reads what comes meanwhile, so there are two; their batches are
+stored, and handed on, in the order in which they came. Nothing is answered before the commit that holds it
+has returned.
 """
 
 from __future__ import annotations
 
-import time
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
@@ -19,14 +22,14 @@ import trio
 
 from voeflow import _wall
 from voeflow._answers import Envelope
-from voeflow._entry import Entry, objection, refuse, to_store
-from voeflow._errors import EventError, StoreError
+from voeflow._batch import Batch
+from voeflow._entry import Entry
+from voeflow._errors import StoreError
 from voeflow._event import Event
+from voeflow._intake_log import IntakeLog
 from voeflow._node_api import Answer, Check, Submission, Validation
 from voeflow._observers import Observers
-from voeflow._quota import Quota
 from voeflow._store import Store
-from voeflow._store_records import Place
 from voeflow._xml import MAX_ATTRIBUTES, MAX_DEPTH
 
 log = structlog.get_logger()
@@ -35,23 +38,8 @@ log = structlog.get_logger()
 #: and the first of the batch would wait for the last.
 MAX_BATCH = 128
 
-#: How many bytes may wait for the worker thread; who submits more waits for room.
+#: How many bytes may wait for a worker thread; who submits more waits for room.
 MAX_WAITING_BYTES = 32 * 2**20
-
-#: Up to this many events of a batch have a line each in the log; of more there is one line for all.
-LINES_A_BATCH = 8
-
-#: Up to this many refusals of what one peer sends have a line each in the log in a time, in seconds; the rest
-#: is counted. A frame of four bytes is enough for a refusal, and a peer can send thousands of them a second.
-REFUSALS_A_PEER, REFUSAL_INTERVAL = 20, 60.0
-
-#: Notices of one topic that are refused by one mapping, or that none knows, have one line in the log in this
-#: time, in seconds, and so has what else of a topic is refused; the rest is counted.
-NOTICE_INTERVAL = 3600.0
-
-#: The least time between two complaints about the store, in seconds.
-COMPLAINT_INTERVAL = 60.0
-
 
 _ANSWERED = attrgetter("answered")
 
@@ -91,15 +79,15 @@ class Intake:
         self.max_depth = max_depth
         self.max_attributes = max_attributes
         self.counts = Counter({"accepted": 0, "invalid": 0, "duplicate": 0, "refused": 0})
-        self._waiting: deque[tuple[Entry, int]] = deque()
-        self._waiting_bytes = 0
+        self._log = IntakeLog()
+        self._waiting: deque[Entry] = deque()
+        self._bytes_submitted = self._bytes_taken = 0  # one is written by the event loop, one by who takes
         self._room = trio.lowlevel.ParkingLot()
         self._work = trio.lowlevel.ParkingLot()
-        self._thread = trio.CapacityLimiter(1)
-        self._complained = -COMPLAINT_INTERVAL
-        self._failing = False
-        self._refusals = Quota(REFUSALS_A_PEER, REFUSAL_INTERVAL)
-        self._notices = Quota(1, NOTICE_INTERVAL)
+        self._threads = trio.CapacityLimiter(2)
+        self._reading = False  # whether a thread reads, and may take what waits
+        self._turn = threading.Lock()  # to store what has been read
+        self._stored: deque[Batch] = deque()  # in order, and not handed on yet
 
     async def submit(
         self,
@@ -138,7 +126,7 @@ class Intake:
         Raises:
             StoreError: the store cannot write now.
         """
-        while self._waiting_bytes > MAX_WAITING_BYTES:
+        while self._bytes_submitted - self._bytes_taken > MAX_WAITING_BYTES:
             await self._room.park()
         told = trio.Event()
         answers: list[Answer] = []
@@ -157,59 +145,57 @@ class Intake:
 
     def take_nowait(self, entry: Entry) -> None:
         """Take a packet, whatever waits already; its `answered` is called when it is on disk."""
-        size = entry.size
-        self._waiting.append((entry, size))
-        self._waiting_bytes += size
+        self._bytes_submitted += entry.size
+        self._waiting.append(entry)
         self._work.unpark()
 
     async def run(self) -> None:
-        """Work through what is submitted, until cancelled; one batch at a time, in order."""
-        while True:
-            while not self._waiting:
-                await self._work.park()
-            taken = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            self._waiting_bytes -= sum(size for _, size in taken)
-            batch = [entry for entry, _ in taken]
-            self._room.unpark_all()
-            try:
-                places = await trio.to_thread.run_sync(self._keep, batch, limiter=self._thread)
-            except StoreError as error:
-                for entry in batch:
-                    entry.submission = None  # nor is one refused that cannot be kept aside
-                self._complain(error, len(batch))
-            else:
-                self._recovered()
-                self._hand_on(batch, places)
-            for answered, entries in groupby(batch, _ANSWERED):
-                answers = [entry.answer for entry in entries]
-                try:
-                    answered(answers)
-                except Exception:  # one source that trips must not stop all others
-                    log.exception("a source could not take an answer", source=batch[0].source)
+        """Work through what is submitted, until cancelled, in order."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._log.run)
+            nursery.start_soon(self._work_through)
+            nursery.start_soon(self._work_through)
 
-    def _keep(self, batch: Sequence[Entry]) -> list[Place]:
-        """Parse, judge and store a batch, in the worker thread; give the place of each event in it."""
-        events, refusals = [], []
-        for entry in batch:
+    async def _work_through(self) -> None:
+        while True:
+            while self._reading or not self._waiting:
+                await self._work.park()
+            self._reading = True
+            taken = self._take(MAX_BATCH)
+            self._room.unpark_all()
+            go_on = partial(trio.lowlevel.current_trio_token().run_sync_soon, self._work.unpark)
+            await trio.to_thread.run_sync(self._keep, taken, go_on, limiter=self._threads)
+            while self._stored:  # trio wakes tasks in no order, so it may be another's that comes first
+                self._hand_on(self._stored.popleft())
+
+    def _take(self, most: int) -> list[Entry]:
+        """Take what waits, in whichever thread reads."""
+        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        self._bytes_taken += sum([entry.size for entry in taken])
+        return taken
+
+    def _keep(self, taken: Sequence[Entry], go_on: Callable[[], None]) -> None:
+        """Read and store a batch, in a worker thread.
+
+        Args:
+            taken: what it begins with; more is taken while the batch before is being stored.
+            go_on: lets the other thread begin.
+        """
+        batch = Batch()
+        batch.read(taken, self._read)
+        while not self._turn.acquire(blocking=not self._waiting or len(batch.entries) >= MAX_BATCH):
+            batch.read(self._take(MAX_BATCH - len(batch.entries)), self._read)
+        try:
+            self._reading = False
+            if self._waiting:
+                go_on()
             try:
-                if entry.refused:
-                    raise EventError(entry.refused)
-                made = entry.event  # of a notice, and judged already
-                event = self._read(entry) if made is None else made
-                error = objection(entry, event) if made is None else None
-                new = to_store(event, entry.notice)  # which reads more of it
-            except EventError as unreadable:
-                refusals.append(refuse(entry, unreadable, ivorn=None))
-            except Exception as bug:  # one packet that trips us must not stop all others
-                log.error("a packet tripped the parser; please report it", peer=entry.peer, exc_info=bug)
-                refusals.append(refuse(entry, EventError("this node cannot read it"), ivorn=None))
-            else:
-                if error is None:
-                    entry.event = event
-                    events.append(new)
-                else:
-                    refusals.append(refuse(entry, error, event.ivorn))
-        return self._store.append(events, refusals)
+                batch.places = self._store.append(batch.events, batch.refusals)
+            except StoreError as error:
+                batch.failure = error
+            self._stored.append(batch)
+        finally:
+            self._turn.release()
 
     def _read(self, entry: Entry) -> Event:
         return Event.parse(
@@ -221,15 +207,36 @@ class Intake:
             max_attributes=self.max_attributes,
         )
 
-    def _hand_on(self, batch: Sequence[Entry], places: Sequence[Place]) -> None:
-        ahead = iter(places)
-        accepted = []
-        for entry in batch:
+    def _hand_on(self, batch: Batch) -> None:
+        """Offer what is new to the sinks, answer for every packet, and say so."""
+        accepted: list[Envelope] = []
+        if batch.failure is not None:
+            for entry in batch.entries:
+                entry.submission = None  # nor is one refused that cannot be kept aside
+        else:
+            self._settle(batch, accepted)
+            if accepted:
+                self._accepted(accepted)
+        for answered, entries in groupby(batch.entries, _ANSWERED):
+            answers = [entry.answer for entry in entries]
+            try:
+                answered(answers)
+            except Exception:  # one source that trips must not stop all others
+                log.exception("a source could not take an answer", source=batch.entries[0].source)
+        if batch.failure is not None:
+            self._log.complain(batch.failure, len(batch.entries))
+        else:
+            self._log.recovered()
+            self._log.accepted(accepted, len(batch.places) - len(accepted))
+
+    def _settle(self, batch: Batch, accepted: list[Envelope]) -> None:
+        """Put down what has become of each packet; add what is new to `accepted`."""
+        ahead = iter(batch.places)
+        for entry in batch.entries:
             event = entry.event
             if event is None:
                 assert entry.submission is not None
-                self._tell_refused(entry, entry.submission)
-                entry.noted("refused")
+                self._refused(entry, entry.submission)
                 continue
             place = next(ahead)
             entry.submission = Submission(
@@ -244,16 +251,22 @@ class Intake:
                 self._observers.tell("event_accepted", event=event)
             else:
                 self._observers.tell("event_duplicate", event=event)
-        duplicates = len(places) - len(accepted)
-        self.counts.update(
-            accepted=len(accepted),
-            invalid=sum(not envelope.event.valid for envelope in accepted),
-            duplicate=duplicates,
-            refused=len(batch) - len(places),
+        counts = self.counts
+        counts["accepted"] += len(accepted)
+        counts["invalid"] += sum([not envelope.event.valid for envelope in accepted])
+        counts["duplicate"] += len(batch.places) - len(accepted)
+        counts["refused"] += len(batch.entries) - len(batch.places)
+
+    def _refused(self, entry: Entry, submission: Submission) -> None:
+        entry.noted("refused")
+        self._log.refused(entry, submission)
+        self._observers.tell(
+            "event_refused",
+            raw=entry.raw,
+            reason=submission.reason,
+            source=entry.source,
+            ivorn=submission.ivorn,
         )
-        self._tell_accepted(accepted, duplicates)
-        if accepted:
-            self._accepted(accepted)
 
     def recognise(self, event: Event, seq: int) -> Submission:
         """Answer for a notice that made an event before, as for any duplicate.
@@ -266,59 +279,3 @@ class Intake:
         self._observers.tell("event_duplicate", event=event)
         log.debug("duplicates acknowledged", number=1)
         return Submission("duplicate", event.ivorn, digest=event.digest, position=seq)
-
-    def _tell_accepted(self, accepted: Sequence[Envelope], duplicates: int) -> None:
-        if len(accepted) <= LINES_A_BATCH:
-            for envelope in accepted:
-                event = envelope.event
-                facts = {"role": event.role, "source": event.source}
-                if not event.valid:
-                    facts["defect"] = str(event.defects[0])
-                log.info("event accepted", ivorn=event.ivorn, **facts)
-        else:
-            last = accepted[-1].event
-            log.info("events accepted", number=len(accepted), last=last.ivorn, source=last.source)
-        if duplicates:
-            log.debug("duplicates acknowledged", number=duplicates)
-
-    def _tell_refused(self, entry: Entry, submission: Submission) -> None:
-        host = entry.peer.rpartition(":")[0]  # each of its connections has another port
-        if entry.about or entry.where:  # a topic with what nobody knows has it by the thousand
-            topic = sorted(entry.about.items()) or entry.peer
-            unsaid = self._notices.ask(f"{entry.source} {topic}", time.monotonic())
-        else:
-            unsaid = self._refusals.ask(f"{entry.source} {host}", time.monotonic())
-        if unsaid is not None:
-            log.warning(
-                "notice refused" if entry.about else "event refused",
-                source=entry.source,
-                peer=entry.peer,
-                ivorn=submission.ivorn,
-                reason=submission.reason,
-                **entry.about,
-                **({"where": entry.where} if entry.where else {}),
-                **({"refused_meanwhile": unsaid} if unsaid else {}),
-            )
-        self._observers.tell(
-            "event_refused",
-            raw=entry.raw,
-            reason=submission.reason,
-            source=entry.source,
-            ivorn=submission.ivorn,
-        )
-
-    def _recovered(self) -> None:
-        if self._failing:
-            self._failing = False
-            log.info("the store can write again: events are taken")
-
-    def _complain(self, error: StoreError, number: int) -> None:
-        self._failing = True
-        now = time.monotonic()
-        if now - self._complained >= COMPLAINT_INTERVAL:
-            self._complained = now
-            log.error(
-                "the store cannot write: no receipts are sent, authors will try again",
-                reason=str(error),
-                events=number,
-            )

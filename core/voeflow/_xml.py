@@ -73,7 +73,7 @@ def parse_xml(
         raise EventError(f"not well-formed XML: {printable(str(error))}") from None
     if root.getroottree().docinfo.internalDTD is not None:  # unreachable while lay_out is right
         raise EventError("a DOCTYPE is not accepted: take it out, with the entities it declares")
-    # Each element around another has an end tag; in most packets there are not enough of them to look further.
+    # Every element around another has an end tag; most packets have too few of them to be deep.
     may_be_deep = layout.codec != "latin-1" or raw.count(b"</") >= max_depth
     too_deep = next(iter(_deeper_than(max_depth)(root)), None) if may_be_deep else None
     if too_deep is not None:

@@ -903,3 +903,50 @@ async def test_where_nothing_goes_out_what_is_stored_counts_as_delivered(tmp_pat
         source = pipeline.transports["in"].instance.node
         submission = await source.submit(voevent())
         assert source.delivered_up_to == submission.position == 1
+
+
+async def test_many_events_in_a_moment_have_some_lines_in_the_log_and_a_sum(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, SIMPLE) as (pipeline, _):
+            submit = pipeline.transports["in"].instance.node.submit
+            async with trio.open_nursery() as nursery:
+                for number in range(300):
+                    nursery.start_soon(submit, voevent(f"ivo://obspm.gepi/svom#{number}"))
+
+    single = [line for line in logs if line["event"] == "event accepted"]
+    sums = [line["number"] for line in logs if line["event"] == "events accepted"]
+    assert sums
+    assert len(single) + sum(sums) == 300
+
+
+async def test_a_batch_is_read_while_the_one_before_is_stored_and_order_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, stored = Store.append, []
+    first_is_stored, second_was_read = threading.Event(), threading.Event()
+    parse = voeflow.Event.parse
+
+    def slow_append(self: Store, events: Sequence[Any], *args: Any) -> Any:
+        stored.append([event.ivorn[-1] for event in events])
+        if len(stored) == 1:
+            first_is_stored.set()
+            assert second_was_read.wait(10)
+        return append(self, events, *args)
+
+    def seen(raw: bytes, **facts: Any) -> voeflow.Event:
+        if b"svom#2" in raw:
+            second_was_read.set()
+        return parse(raw, **facts)
+
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        monkeypatch.setattr(Store, "append", slow_append)
+        monkeypatch.setattr(voeflow.Event, "parse", seen)
+        submit = pipeline.transports["in"].instance.node.submit
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(submit, voevent("ivo://obspm.gepi/svom#1"))
+            assert await trio.to_thread.run_sync(first_is_stored.wait, 10)
+            nursery.start_soon(submit, voevent("ivo://obspm.gepi/svom#2"))
+        seen_by_sink = await pipeline.handlers["notes"].instance.wait(2)
+
+    assert stored == [["1"], ["2"]]
+    assert [ivorn[-1] for ivorn, _, _ in seen_by_sink] == ["1", "2"]
