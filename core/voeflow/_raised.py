@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
 
@@ -16,9 +17,13 @@ _PASSING = (trio.Cancelled, KeyboardInterrupt, GeneratorExit)
 #: What a mistake in a program raises: its words alone seldom say where to look.
 _BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError)
 
-#: Where the code lies that calls plugins: ours, trio's, and that of outcome, which trio brings along.
+#: Where the code lies that calls plugins: ours, trio's, that of outcome, which trio brings along, and what
+#: imports them.
 _TRIO = Path(trio.__file__).parent
-_NOT_THEIRS = (str(Path(__file__).parent), str(_TRIO), str(_TRIO.with_name("outcome")), "<")
+_IMPORTLIB = Path(importlib.__file__).parent
+_NOT_THEIRS = tuple(
+    str(each) for each in (Path(__file__).parent, _TRIO, _TRIO.with_name("outcome"), _IMPORTLIB, "<")
+)
 
 #: The greatest length of an exception's own words, in characters.
 _MAX_WORDS = 300
@@ -62,8 +67,14 @@ def _place_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     called = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
     # What it calls may fail deep inside a library: its author knows the last line of the plugin's own.
-    own = [frame for frame in called if frame.filename == called[0].filename]
+    own = [frame for frame in called if _of_one_author(frame.filename, called[0].filename)]
     return f" ({printable(Path(own[-1].filename).name, 100)}:{own[-1].lineno})" if own else ""
+
+
+def _of_one_author(one: str, other: str) -> bool:
+    """Whether two files are the same, or lie in one package."""
+    package = Path(other).parent
+    return one == other or (Path(one).is_relative_to(package) and (package / "__init__.py").exists())
 
 
 def words_of(value: object, limit: int = _MAX_WORDS) -> str:
