@@ -221,6 +221,11 @@ def _comets_dbm() -> str:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Give the benchmark's environment with a broker's variables; its `PYTHONPATH` comes first."""
+    """Give the benchmark's environment with a broker's variables; its `PYTHONPATH` comes first.
+
+    Modules may be kept compiled, whatever the environment says: pip compiles what it installs, so without it
+    only what is run from its sources, voeflow, would be compiled anew at every start.
+    """
     path = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, **variables, "PYTHONPATH": path}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **variables, "PYTHONPATH": path}

@@ -125,3 +125,14 @@ def test_a_node_imports_nothing_that_its_pipeline_does_not_name(tmp_path: Path) 
         "voeflow.testing",
     ):
         assert name not in done.stdout.split()
+
+
+def test_what_structlog_was_not_given_is_there_for_whoever_wants_it() -> None:
+    program = (
+        "from voeflow._command._structlog import import_structlog; import_structlog()\n"
+        "import sys; assert 'asyncio' not in sys.modules\n"
+        "import structlog; running = structlog.stdlib.asyncio.get_running_loop\n"
+        "import asyncio, rich.console; assert running is asyncio.get_running_loop; print('there')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "there\n"
