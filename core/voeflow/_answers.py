@@ -62,6 +62,7 @@ class Filters:
         self._timeout = timeout
         self._reasons: list[StoredVerdict] = []
         self._limiters = {name: _limiter() for name in tables}
+        self._remembering = _remembering(tables)
 
     def replace(self, tables: Mapping[str, FilterTable], timeout: float) -> None:
         """Ask other filters from now on; a table that is the same one as before keeps its threads."""
@@ -70,6 +71,7 @@ class Filters:
             for name, table in tables.items()
         }
         self._tables, self._timeout = tables, timeout
+        self._remembering = _remembering(tables)
 
     def reasons(self) -> list[StoredVerdict]:
         """Give the reasons that filters gave since the last call, to be kept in the store.
@@ -86,7 +88,7 @@ class Filters:
 
     def in_order(self, when: When) -> bool:
         """Whether `when` asks a filter whose answer hangs on the events that it was asked about before."""
-        return any(wants_places(self._tables[name].instance.matches) for name in when.names)
+        return not self._remembering.isdisjoint(when.names)
 
     async def hold(self, when: When, envelope: Envelope) -> bool:
         """Judge a sink's `when` over an event, asking only the filters that decide it.
@@ -137,7 +139,7 @@ class Filters:
         answered = envelope.answers[table.name] = trio.Event()
         matches = table.instance.matches
         asked: tuple[object, ...] = (envelope.event,)
-        if wants_places(matches):
+        if table.name in self._remembering:
             asked = (envelope.event, PlacesOf(table.name, self._keeper))
         try:
             with trio.fail_after(self._timeout):
@@ -159,6 +161,10 @@ class Filters:
             del envelope.answers[table.name]
             answered.set()
         return _verdict(table, result)
+
+
+def _remembering(tables: Mapping[str, FilterTable]) -> frozenset[str]:
+    return frozenset(name for name, table in tables.items() if wants_places(table.instance.matches))
 
 
 def _limiter() -> trio.CapacityLimiter:

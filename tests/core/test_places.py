@@ -10,15 +10,18 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+from click.testing import CliRunner
 
 import voeflow
 from support.nodes import running
 from support.samples import voevent
 from support.stored import new_event
+from voeflow._command import main
 from voeflow._errors import StoreError
 from voeflow._places import PlacesInMemory, PlacesOf
 from voeflow._plugins import load_plugins
 from voeflow._store import Store, StoreReader
+from voeflow_filters.once import Once
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
 A, B, C = (bytes([n]) * 32 for n in b"abc")
@@ -172,3 +175,23 @@ def test_a_filter_that_takes_places_must_not_be_asked_on_the_event_loop() -> Non
     for cls in (Inline, Async):
         (failed,) = load_plugins([Offers(cls)]).failed
         assert "takes places, which are on disk: make `matches` a plain `def`" in failed.reason
+
+
+def test_asking_the_store_with_where_gives_the_node_s_answers_and_takes_no_place(tmp_path: Path) -> None:
+    toml = '[filters.once]\nplugin = "once"\nparam = "Packet_Type"\n[transports.in]\nplugin = "vtp-receive"\n'
+    pipeline = tmp_path / "pipeline.toml"
+    pipeline.write_text(toml + '[handlers.a]\nplugin = "print"\nwhen = "once"\n')
+    store = Store.open(tmp_path / "voeflow.db")
+    asked = Once(param=("Packet_Type",))
+    places = PlacesOf("once", store)
+    events = [event(number) for number in (1, 2, 3)]
+    for number, each in enumerate(events):
+        facts = {"raw": each.raw, "digest": each.digest, "ivorn": each.ivorn}
+        store.append([attrs.evolve(new_event(number), **facts)])
+    assert [bool(asked.matches(each, places)) for each in events[:2]] == [True, False]
+    store.close()
+    for _ in range(2):
+        listed = CliRunner().invoke(
+            main, ["events", "list", str(pipeline), "--where", "once", "--format", "ivorn"]
+        )
+        assert (listed.exit_code, listed.stdout.split()) == (0, ["ivo://org.example/bursts#1"])

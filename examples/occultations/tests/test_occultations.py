@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -248,3 +250,11 @@ def test_the_times_of_an_entry_are_utc(calendar: OccultationCalendar) -> None:
     (path,) = calendar.directory.glob("*.ics")
     assert b"DTSTART:20261211T220909Z" in path.read_bytes()
     assert isinstance(FIRST.date, datetime)
+
+
+def test_the_pipeline_does_what_it_says_that_it_does() -> None:
+    folder = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "voeflow", "test", str(folder / "pipeline.toml")]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.splitlines()[-1] == "4 tests: 4 passed, 0 failed."
