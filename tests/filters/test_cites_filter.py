@@ -4,12 +4,18 @@ import pytest
 
 import voeflow
 from support.samples import voevent
+from voeflow.testing import make_event
 from voeflow_filters.cites import Cites
 
 
 def citing(*citations: tuple[str, str]) -> voeflow.Event:
-    inside = "".join(f'<EventIVORN cite="{kind}">{ivorn}</EventIVORN>' for kind, ivorn in citations)
-    return voeflow.Event.parse(voevent(body=f"<Citations>{inside}</Citations>" if inside else ""))
+    return make_event(citations=[voeflow.Citation(ivorn, kind) for kind, ivorn in citations])
+
+
+def oddly_citing(kind: str, ivorn: str) -> voeflow.Event:
+    """An event with a citation that breaks the grammar, as some have."""
+    cited = f'<EventIVORN cite="{kind}">{ivorn}</EventIVORN>'
+    return voeflow.Event.parse(voevent(body=f"<Citations>{cited}</Citations>"))
 
 
 def test_any_citation_passes_where_nothing_else_is_asked() -> None:
@@ -38,11 +44,11 @@ def test_kind_and_event_must_be_those_of_one_citation() -> None:
 
 
 def test_an_unknown_way_of_citing_passes_nothing() -> None:
-    assert not Cites().matches(citing(("sequel", "ivo://a.example/x#1")))
+    assert not Cites().matches(oddly_citing("sequel", "ivo://a.example/x#1"))
 
 
 def test_says_what_is_cited_in_printable_text() -> None:
-    verdict = Cites().matches(citing(("retraction", " ivo://a.example/x#\u202e1 ")))
+    verdict = Cites().matches(oddly_citing("retraction", " ivo://a.example/x#\u202e1 "))
     assert verdict.holds
     assert verdict.reason.endswith("(retraction)")
     assert verdict.reason.isprintable()

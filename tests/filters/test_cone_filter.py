@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import voeflow
-from support.samples import voevent
+from voeflow.testing import make_event
 from voeflow_filters.cone import Cone, separation
 
-CRAB = voeflow.Event.parse(voevent())  # 83.633, +22.0145, error 0.05 deg
+CRAB = make_event(position=(83.633, 22.0145, 0.05))
 RA = st.floats(0, 360, exclude_max=True)
 DEC = st.floats(-90, 90)
 
@@ -51,7 +51,7 @@ def test_distance_is_that_of_the_vectors_and_the_same_both_ways(
 
 
 def test_an_event_without_a_position_does_not_pass() -> None:
-    nowhere = voeflow.Event.parse(voevent(body="<What/>"))
+    nowhere = make_event()
     assert Cone(180, ra=0, dec=0).matches(nowhere) == voeflow.Verdict(False, "no position")
 
 

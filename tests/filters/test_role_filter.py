@@ -4,12 +4,13 @@ import pytest
 
 import voeflow
 from support.samples import voevent
+from voeflow.testing import make_event
 from voeflow_filters.role import Role
 
 
 @pytest.mark.parametrize("role", ["observation", "prediction", "utility", "test"])
 def test_passes_the_roles_asked_for_and_no_others(role: str) -> None:
-    event = voeflow.Event.parse(voevent(role=role))
+    event = make_event(role=role)
     assert Role((role,)).matches(event)
     others = tuple({"observation", "prediction", "utility", "test"} - {role})
     assert not Role(others).matches(event)
@@ -20,7 +21,7 @@ def test_a_packet_without_a_role_is_an_observation() -> None:
 
 
 def test_says_what_the_role_is() -> None:
-    verdict = Role(("test",)).matches(voeflow.Event.parse(voevent(role="utility")))
+    verdict = Role(("test",)).matches(make_event(role="utility"))
     assert verdict == voeflow.Verdict(False, "role is utility")
 
 

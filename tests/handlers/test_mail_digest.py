@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import voeflow
 from support.nodes import running
 from support.samples import voevent
-from voeflow_handlers import Email, mail
+from voeflow_handlers import mail
 from voeflow_handlers._ceiling import Digest, Hold, Told
 from voeflow_handlers._digest import GATHER, HELD_AT_ONCE, Digests
 from voeflow_handlers._smtp import MailError
+from voeflow_handlers.mail import Email
 
 HOURS = 3600.0
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ import trio
 
 import voeflow
 from voeflow import _wall
-from voeflow.testing import StalledError, make_event, running_node, simulate
+from voeflow.testing import StalledError, make_event, running_node, simulate, time_is
 
 # These run an event loop of their own.
 
@@ -83,6 +83,15 @@ def test_what_the_function_raises_comes_out_as_it_is() -> None:
 def test_a_beginning_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="time zone"):
         simulate(trio.sleep_forever, start=datetime(2026, 1, 1))
+
+
+def test_it_is_the_time_that_a_test_says() -> None:
+    before = voeflow.utcnow()
+    with time_is("2026-12-20T01:00:00"):
+        assert voeflow.utcnow() == datetime(2026, 12, 20, 1, tzinfo=UTC)
+    assert abs((voeflow.utcnow() - before).total_seconds()) < 60
+    with pytest.raises(ValueError, match="expected a time"), time_is("noon"):
+        raise AssertionError("it is noon")
 
 
 def test_a_node_s_retries_come_due_in_simulated_time(tmp_path: Path) -> None:

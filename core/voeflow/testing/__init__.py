@@ -12,7 +12,7 @@ from voeflow.testing._node import LiveNode, running_node
 from voeflow.testing._peers import FakeAuthor, FakePeer, FakeSubscriber, Receipt
 from voeflow.testing._pipelines import Failure, Outcome, UndeliveredError, run_pipeline
 from voeflow.testing._samples import REFUSED_SAMPLES, SAMPLES, sample_event, sample_packet
-from voeflow.testing._simulation import StalledError, simulate
+from voeflow.testing._simulation import StalledError, simulate, time_is
 
 __all__ = [
     "REFUSED_SAMPLES",
@@ -37,4 +37,5 @@ __all__ = [
     "sample_event",
     "sample_packet",
     "simulate",
+    "time_is",
 ]

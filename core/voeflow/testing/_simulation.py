@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import trio
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from voeflow import _wall
+from voeflow.testing._events import moment_of
 from voeflow.testing._sole import sole_error
 
 _Result = TypeVar("_Result")
@@ -28,6 +30,28 @@ _LOOK_AGAIN = 0.001
 
 class StalledError(RuntimeError):
     """A simulation in which everything waits, nothing for a time, and nothing came from outside either."""
+
+
+@contextmanager
+def time_is(moment: datetime | str) -> Iterator[None]:
+    """Let `voeflow.utcnow()` give one moment for the length of a block.
+
+    For example::
+
+        with time_is("2026-12-20T01:00:00"):
+            assert fresh.matches(event)
+
+    Args:
+        moment: what time it is, with a time zone, or as text in UTC.
+
+    Raises:
+        ValueError: it is no time, or has no time zone.
+    """
+    token = _wall.clock.set(moment_of("moment", moment).timestamp)
+    try:
+        yield
+    finally:
+        _wall.clock.reset(token)
 
 
 def simulate(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar, Literal
 
 import attrs
 
 import voeflow
-
-
-def _now() -> datetime:
-    return voeflow.utcnow()
 
 
 @attrs.frozen
@@ -48,7 +43,7 @@ class Age:
         if moment is None:
             where = "WhereWhen" if self.since == "event" else "Who/Date"
             return voeflow.Verdict(False, f"no time in {where}")
-        age = (_now() - moment).total_seconds()
+        age = (voeflow.utcnow() - moment).total_seconds()
         if age < 0:
             return voeflow.Verdict(
                 -age <= self.ahead, f"its time is {voeflow.show_seconds(-age)} in the future"
