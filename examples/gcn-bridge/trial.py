@@ -78,7 +78,7 @@ def beat(address: str) -> None:
         time.sleep(1.0)
 
 
-def send(address: str) -> None:
+def send(address: str, interval: float) -> None:
     """Write the notices, in the order of their numbers."""
     producer = Producer({"bootstrap.servers": address, "log_level": 0})
     for notice in NOTICES:
@@ -87,7 +87,7 @@ def send(address: str) -> None:
         if producer.flush(10):
             sys.exit(f"no broker answers at {address}: is trial.py running?")
         print(f"wrote {notice.name} to {topic}", flush=True)
-        time.sleep(1.0)
+        time.sleep(interval)
 
 
 def read(address: str, topic: str) -> None:
@@ -110,11 +110,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--port", type=int, default=9092)
     parser.add_argument("--send", action="store_true")
+    parser.add_argument("--interval", type=float, default=1.0, help="seconds between two notices")
     parser.add_argument("--read", metavar="TOPIC")
     chosen = parser.parse_args()
     try:
         if chosen.send:
-            send(f"127.0.0.1:{chosen.port}")
+            send(f"127.0.0.1:{chosen.port}", chosen.interval)
         elif chosen.read:
             read(f"127.0.0.1:{chosen.port}", chosen.read)
         else:

@@ -64,7 +64,7 @@ def test_the_trial_reaches_a_subscriber_over_vtp_and_comes_back_into_kafka(stage
     listener = stage.listen(public, "--save", "heard")
     bridge.wait_until_told("subscriber connected", number=2)
 
-    sender = trial(stage, "send", "--port", port, "--send")
+    sender = trial(stage, "send", "--port", port, "--send", "--interval", "0.1")
     assert sender.wait() == 0
     bridge.wait_until_told("event accepted", number=len(NOTICES))
     sent = [path.read_bytes() for path in NOTICES if path.suffix == ".xml"]
