@@ -247,9 +247,11 @@ class Asking:
     async def _ask_quick(self, batch: Batch, hand: Hand, judge: Judge) -> None:
         costs, judgement = self.costs, batch.judgement
         last = costs.last
-        ranks = [last if one.behind else costs.rank(filters) for one, filters in batch.whose]
+        rank = {filters: costs.rank(filters) for filters in {filters for _, filters in batch.whose}}
+        ranks = [last if one.behind else rank[filters] for one, filters in batch.whose]
         turn = deque(batch.whose[place] for place in sorted(range(len(ranks)), key=ranks.__getitem__))
-        asked = dict.fromkeys(each for _, filters in turn for each in filters if costs.quick(each))
+        brought = dict.fromkeys(each for _, filters in turn for each in filters)
+        asked = {each: None for each in brought if costs.quick(each)}
 
         async def serve() -> None:
             """Serve those, in turn, whose filters have all been asked."""

@@ -143,6 +143,9 @@ class Broadcaster(Machine):
 
     def _answered(self, origin: str | None) -> None:
         """Forget the event that was answered and those sent before it, which the peer has passed over."""
+        if self._outstanding and self._outstanding[0] == origin:  # nearly always
+            self._outstanding.popleft()
+            return
         upto = 1
         for place, ivorn in enumerate(islice(self._outstanding, _LOOK_BEHIND), 1):
             if ivorn == origin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -56,7 +57,7 @@ class Costs:
             if cost > 1.0:
                 return self.last
             total += cost
-        return sum(total > each for each in _RANKS)
+        return bisect_left(_RANKS, total)
 
     @property
     def last(self) -> int:

@@ -84,7 +84,6 @@ class Forker:
                         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
                         return Child(pid, stream, region, self._process)
                 ours.close()
-                await self._close()  # the system may have ended it
                 if last:
                     break
             raise OSError(_DID_NOT_START)
@@ -142,16 +141,20 @@ class Forker:
             raise OSError(_DID_NOT_START)
 
     async def _tell(self, word: bytes, number: int, files: list[int] | None = None) -> int | None:
-        """Tell the process that forks something; give its answer, or None if it gives none."""
+        """Tell the process that forks something; give its answer, or None if it gives none and is ended.
+
+        The system may have ended it; and an answer that came too late would be taken for the next one.
+        """
         assert self._control is not None
         beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", files))] if files else []
         try:
-            with trio.move_on_after(_WALL, shield=True):  # else the answer would be taken for the next one
+            with trio.move_on_after(_WALL, shield=True):
                 await self._control.sendmsg([b"%s %d" % (word, number)], beside)
                 if answer := await self._control.recv(64):
                     return int(answer)
         except OSError:
             pass
+        await self._close()
         return None
 
 
