@@ -204,7 +204,7 @@ async def test_nobody_there_is_a_failure_that_names_the_host_alone() -> None:
 def test_without_httpx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx", None)
     with pytest.raises(ValueError, match=r"pip install 'voeflow\[webhook\]'"):
-        Webhook(voeflow.Secret("https://x/")).start()
+        Webhook(voeflow.Secret("https://x/"))
 
 
 PIPELINE = """

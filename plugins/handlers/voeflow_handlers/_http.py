@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import ssl
 import time
@@ -90,16 +91,24 @@ def read_url(url: voeflow.Secret) -> Server:
     return Server(url.reveal(), shown, parts.hostname in ("localhost", "127.0.0.1", "::1"))
 
 
-def prepare() -> None:
-    """See that httpx is there, and let it not write every URL to the log, as it does at the level `info`.
+def check_installed() -> None:
+    """See that httpx is installed.
 
     Raises:
-        ValueError: it is not installed.
+        ValueError: it is not; the message says what to do.
     """
     try:
-        import httpx  # noqa: F401 - whether it is there
-    except ImportError:
-        raise ValueError(MISSING) from None
+        found = importlib.util.find_spec("httpx")
+    except ValueError:  # a module without a spec stands in its place
+        found = None
+    if found is None:
+        raise ValueError(MISSING)
+
+
+def prepare() -> None:
+    """Import httpx, and let it not write every URL to the log, as it does at the level `info`."""
+    import httpx  # noqa: F401 - it takes a while: not at the first event
+
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 

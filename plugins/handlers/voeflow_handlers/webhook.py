@@ -17,7 +17,7 @@ import voeflow
 
 from ._chat import TEXT_MAX, mattermost_text, slack_text
 from ._facts import facts
-from ._http import judge, post, prepare, read_url
+from ._http import check_installed, judge, post, prepare, read_url
 from ._signature import key_of, signed
 from ._summary import check_template, fields
 
@@ -142,8 +142,9 @@ class Webhook:
         """Refuse to say aloud over a network what is meant for one receiver.
 
         Raises:
-            ValueError: the URL is plain HTTP's.
+            ValueError: the URL is plain HTTP's, or httpx is not installed.
         """
+        check_installed()
         server = read_url(self.url)
         if server.shown.startswith("http:") and not server.local and not self.plain:
             raise ValueError(f"{server.shown} can be read on the way; write https://, or plain = true")
@@ -153,10 +154,10 @@ class Webhook:
         return _trust(self.ca)
 
     def start(self) -> None:
-        """See that requests can be made.
+        """Get ready for the first request.
 
         Raises:
-            ValueError: httpx is not installed, or the authority's file cannot be used.
+            ValueError: the authority's file cannot be used.
         """
         prepare()
         self._context  # noqa: B018 - reading a few hundred certificates takes a while
