@@ -17,7 +17,7 @@ from voeflow._event import Event
 from voeflow._hookspecs import hookimpl
 from voeflow._names import nearest
 from voeflow._node import RunningNode
-from voeflow._node_api import Delivery, Node, Submission
+from voeflow._node_api import Delivery, Node, Submission, Validation
 from voeflow._observers import Observers
 from voeflow._tables import Pipeline, TransportTable
 from voeflow._text import printable
@@ -132,7 +132,8 @@ def run_pipeline(
     Args:
         pipeline: the pipeline, as text or as a file.
         events: the events, or packets, in the order in which they come in. An event whose `source` names a
-            transport of the pipeline comes in through that, all others through its first source.
+            source of the pipeline comes in through that, all others through its first one, and are judged as
+            strictly as its `validate` says.
         live: the names of the handlers that are to do their work.
         directory: what the relative paths of a pipeline given as text are relative to; a directory that is
             then removed if left out.
@@ -163,8 +164,11 @@ def run_pipeline(
                     f"live: no handler is named {name!r}: {nearest(name, read.handlers, 'handlers')}"
                 )
         pipe = _with_stand_ins(read, frozenset(live), Path(scratch) / "store.db")
+        sources = {
+            name: _strictness(table) for name, table in read.transports.items() if table.plugin.is_source
+        }
         return run_simulated(
-            lambda: _run(pipe, observers, list(events), record, within, may_fail=may_fail),
+            lambda: _run(pipe, observers, list(events), sources, record, within, may_fail=may_fail),
             moment_of("start", start),
             PATIENCE,
             heed_the_world=True,
@@ -175,21 +179,22 @@ async def _run(
     pipeline: Pipeline,
     observers: Observers,
     events: Sequence[Event | bytes],
+    sources: Mapping[str, Validation],
     record: _Record,
     within: float,
     *,
     may_fail: bool,
 ) -> Outcome:
     node = RunningNode(pipeline, observers, save_interval=SAVE_INTERVAL)
-    sources = [name for name, table in pipeline.transports.items() if table.plugin.is_source]
     submissions: list[Submission] = []
     done = False
     async with trio.open_nursery() as nursery:
         await nursery.start(lambda task_status: node.run(task_status=task_status))
         for each in events:
             raw, named = (each.raw, each.source) if isinstance(each, Event) else (each, "")
-            source = named if named in pipeline.transports else next(iter(sources), "")
-            submissions.append(await node.submit(raw, source=source, validate="wellformed"))
+            source = named if named in sources else next(iter(sources), "")
+            validate = sources.get(source, "schema")
+            submissions.append(await node.submit(raw, source=source, validate=validate))
         last = max((each.position or 0 for each in submissions), default=0)
         with trio.move_on_after(within):
             while node.delivered_up_to < last:  # noqa: ASYNC110 - that nothing is wanted is told to nobody
@@ -206,6 +211,11 @@ async def _run(
         problem = "given up" if done else f"not delivered within {within:g} s of simulated time"
         raise UndeliveredError(outcome, f"events were {problem}:")
     return outcome
+
+
+def _strictness(table: TransportTable) -> Validation:
+    """How strictly a source has its packets judged, by its option `validate`, if it has one."""
+    return "schema" if getattr(table.instance, "validate", "") == "schema" else "wellformed"
 
 
 def _with_stand_ins(pipeline: Pipeline, live: frozenset[str], store: Path) -> Pipeline:
