@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 import attrs
 
@@ -115,9 +117,11 @@ def share_the_work(ground: Ground, effort: Effort) -> Sequence[Row]:
         killed(workers["one"])
         reached(number * 3)
         settle("committed by the workers", committed, number * 3, *workers.values())
+        workers["one"] = worker(name="one")
+        # What had moved on before a worker was through with it, and what one had when it was killed.
+        settle("backlogs", lambda: sum(map(_is_through, workers.values())), 3, *workers.values())
         before = _handled(*workers.values())
         send(3)
-        workers["one"] = worker(name="one")
         acknowledged = set().union(*(each.result() for each in told))
         reached(number * CHAPTERS)
 
@@ -154,6 +158,16 @@ def _broadcast(ground: Ground, kafka: Broker) -> tuple[Node, Listener, Node]:
     downstream = ground.node(DOWNSTREAM.replace("@PORT@", str(port)), name="downstream")
     downstream.wait_until_told("subscribed")
     return broadcaster, listener, downstream
+
+
+def _is_through(node: Node) -> bool:
+    """Whether all sinks of a node have had all that is in its store."""
+    with closing(sqlite3.connect(f"file:{node.directory / 'voeflow.db'}?mode=ro", uri=True)) as store:
+        ((last,), (cursor,)) = (
+            store.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone(),
+            store.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone(),
+        )
+    return bool(cursor is not None and cursor >= last)
 
 
 def _handled(*nodes: Node) -> list[str]:
