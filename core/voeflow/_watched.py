@@ -83,8 +83,9 @@ class WatchedEvent(Event):
 
     def xpath(self, expression: str | XPath) -> XPathResult:
         """See `Event.xpath`."""
+        result = super().xpath(expression)  # which refuses what is no XPath
         self._asked.setdefault(str(expression), matched(expression, self._root))
-        return super().xpath(expression)
+        return result
 
     def __getattribute__(self, name: str) -> Any:
         try:
@@ -117,10 +118,9 @@ class _WatchedParams(Params):
         self._seen, self._root = seen, root
 
     def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key) if not isinstance(key, str) or super().__contains__(key) else None
         if isinstance(key, str):
-            self._note(key, found)
-        return super().__getitem__(key) if found is None else found
+            self._note(key, super().get(key))
+        return super().__getitem__(key)
 
     def get(self, name: str, default: Any = None) -> Any:
         """See `Params.get`."""

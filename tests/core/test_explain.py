@@ -178,6 +178,14 @@ def test_a_watched_event_is_like_the_event_and_says_what_was_asked_of_it() -> No
         watched.params["SNN"]
 
 
+def test_a_bad_question_is_refused_as_by_any_event() -> None:
+    watched = WatchedEvent.of(sample_event("burst"))
+
+    with pytest.raises(ValueError, match="no XPath"):
+        watched.xpath("//Param[")
+    assert watched.asked == ()
+
+
 def test_text_of_the_packet_is_shown_on_one_harmless_line() -> None:
     watched = WatchedEvent.of(sample_event("untrusted-text"))
     list(watched.params)
