@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
@@ -100,7 +99,7 @@ class Signed:
     def matches(self, event: voeflow.Event) -> voeflow.Verdict:
         """Say whether one of the event's signatures is good and its author's; else what is wrong."""
         faults = []
-        for finding in findings(event, self._ring, datetime.now(UTC)):
+        for finding in findings(event, self._ring, voeflow.utcnow()):
             judged = finding if finding.fault else self._of_author(finding, event)
             if not judged.fault:
                 return voeflow.Verdict(True, f"signed by {judged.key}")
