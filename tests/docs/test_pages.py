@@ -139,6 +139,7 @@ def test_a_plugin_on_a_page_is_taken(block: Block, monkeypatch: pytest.MonkeyPat
     assert with_it.failed == without.failed
     offered = [len(with_it.of_kind(kind)) - len(without.of_kind(kind)) for kind in METHODS]
     offered.append(len(with_it.mappings) - len(without.mappings))
+    offered.append(len(with_it.commands()) - len(without.commands()))
     assert sum(offered) == 1 or "event_accepted" in with_it.observers
 
 
