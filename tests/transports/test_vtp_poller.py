@@ -36,7 +36,7 @@ class Line:
 
     def ready(self, events: int) -> None:
         self.turns.append(events)
-        if self.most:
+        if self.most and events & READ:
             self.near.recv(self.most)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 from contextlib import suppress
@@ -121,3 +122,15 @@ def _is_ipv6(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@functools.lru_cache(maxsize=1024)
+def numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Read a peer's numeric address; an IPv4 address that was mapped into IPv6 is that IPv4 address.
+
+    Kept, since authors come with a connection for every event.
+    """
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

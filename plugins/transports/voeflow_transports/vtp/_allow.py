@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from ._addresses import Address
+from ._addresses import Address, numeric
 from ._certificates import Certificate, Pattern, read_pattern
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,10 +39,7 @@ class Entry:
             return True
         if not host:
             return False
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return address in self.network
+        return numeric(host) in self.network
 
 
 _LOOPBACK = (Entry(ipaddress.ip_network("127.0.0.0/8")), Entry(ipaddress.ip_network("::1")))

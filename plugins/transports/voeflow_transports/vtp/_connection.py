@@ -56,6 +56,7 @@ class Connection:
         self._socket = sock
         self._tls: ssl.SSLSocket | None = None  # the same socket, once TLS has begun on it
         self._waiting: deque[memoryview] = deque()
+        self._awaited = False  # whether a task has ever waited for it, and may do so now
         self._drained = False  # the last read took all that there was, so the next one has to wait
 
     async def meet_client(self, context: ssl.SSLContext) -> None:
@@ -65,6 +66,7 @@ class Connection:
             OSError: it cannot be; the message is in words about the client.
             trio.ClosedResourceError: this end closed it meanwhile.
         """
+        self._awaited = True
         await _secured.expect_handshake(self._socket)
         await self._secure(context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False))
         assert self._tls is not None
@@ -84,7 +86,7 @@ class Connection:
         )
 
     async def _secure(self, sock: ssl.SSLSocket) -> None:
-        self._socket = sock
+        self._socket, self._awaited = sock, True
         await _secured.shake_hands(sock)
         self._tls = sock
 
@@ -105,6 +107,7 @@ class Connection:
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data
         while True:
+            self._awaited = True
             await trio.lowlevel.wait_readable(self._socket)
             if (data := self._read(most)) is not None:  # else it was woken for nothing
                 return data
@@ -160,6 +163,7 @@ class Connection:
         """
         await trio.lowlevel.checkpoint()
         while self._waiting:
+            self._awaited = True
             await trio.lowlevel.wait_writable(self._socket)
             self.flush_nowait()
 
@@ -192,7 +196,7 @@ class Connection:
             if self.on_close is not None:
                 self.on_close()
             self._end_tls()
-            if self._socket.fileno() >= 0:
+            if self._awaited and self._socket.fileno() >= 0:  # else it costs two system calls for nothing
                 trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
             self._waiting.clear()

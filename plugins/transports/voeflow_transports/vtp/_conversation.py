@@ -58,7 +58,7 @@ class Conversation:
     def begin(self) -> None:
         """Take what has come already: most authors send at once."""
         self.connection.on_close = self._closing
-        self.ready(READ)
+        self._read()
 
     @property
     def deadline(self) -> float:
@@ -71,6 +71,10 @@ class Conversation:
 
     def ready(self, events: int) -> None:
         """Take what has come, as far as that goes without waiting."""
+        if self._watched:  # else somebody has seen to it since the system said so
+            self._read()
+
+    def _read(self) -> None:
         try:
             if self.port.has_room and (data := self.connection.receive_nowait(_PIECE)) is not None:
                 self._take(data)
@@ -103,7 +107,7 @@ class Conversation:
             return
         if self._resting:
             self._resting = 0.0
-            self.ready(READ)  # what has come meanwhile counts
+            self._read()  # what has come meanwhile counts
             return
         self.machine.tick(now)
         self.resume()

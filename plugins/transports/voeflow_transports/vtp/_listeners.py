@@ -57,23 +57,24 @@ class Listener:
         Raises:
             OSError: none can be taken now: too many open files, say.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
         taken: list[Connection] = []
-        waited = False
+        while not taken:
+            await trio.lowlevel.wait_readable(self._socket)
+            self._accept(taken)
+        return taken
+
+    def _accept(self, taken: list[Connection]) -> None:
+        """Take connections that there are; see `accept`."""
         while len(taken) < _AT_ONCE:
             try:
                 sock, peer = self._socket.accept()
             except BlockingIOError:
-                if taken:
-                    break
-                await trio.lowlevel.wait_readable(self._socket)
-                waited = True
-                continue
+                return
             except OSError as error:
                 if error.errno in _GONE:
                     continue
                 if taken:  # it shows again the next time
-                    break
+                    return
                 raise
             try:
                 taken.append(
@@ -83,9 +84,6 @@ class Listener:
                 )
             except OSError:  # it is gone already
                 sock.close()
-        if not waited:  # other tasks have had their turn otherwise
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        return taken
 
     def close(self) -> None:
         """Stop listening, and take a Unix socket's file away."""

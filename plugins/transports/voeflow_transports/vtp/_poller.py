@@ -45,15 +45,11 @@ class Poller:
         """Serve until cancelled."""
         try:
             while True:
-                ready = self._selector.select(0)
-                if not ready:
-                    await trio.lowlevel.wait_readable(self._selector)
-                    continue
-                for number, (key, events) in enumerate(ready, 1):
+                await trio.lowlevel.wait_readable(self._selector)
+                for number, (key, events) in enumerate(self._selector.select(0), 1):
                     key.data.ready(events)
                     if number % _AT_ONCE == 0:
                         await trio.lowlevel.checkpoint()
-                await trio.lowlevel.checkpoint()
         finally:
             self._over = True
             self._selector.close()

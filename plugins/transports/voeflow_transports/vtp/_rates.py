@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 
 import attrs
 
+from ._addresses import numeric
 from ._crowd import network_of
 
 #: How many addresses are remembered; one that is forgotten begins anew.
@@ -21,10 +21,7 @@ def counted(host: str) -> str:
     """
     if not host:
         return ""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return "" if address.is_loopback else network_of(host)
+    return "" if numeric(host).is_loopback else network_of(host)
 
 
 @attrs.define(eq=False)
