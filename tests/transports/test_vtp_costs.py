@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from voeflow_transports.vtp._costs import Costs, allowance, limit
+from voeflow_transports.vtp._plain import is_plain
 
 SMALL = [b"x" * 5000]
 
@@ -69,3 +72,26 @@ def test_what_is_remembered_is_bounded() -> None:
     costs.note({f"//a[{number}]": 20e-6 for number in range(120_000)}, SMALL)
     assert not costs.known("//a[0]")
     assert costs.known("//a[119999]")
+
+
+@pytest.mark.parametrize(
+    ("expression", "plain"),
+    [
+        ('//Param[@name="Sun_Distance" and @value>40]', True),
+        ("//Who[AuthorIVORN='ivo://a.b/c//[d]'] and //What", True),
+        ("/*[@role='test'] or not(//Param[@name=\"a\"][@value < 3])", True),
+        ("//Group/Param[contains(@name, '..')] | //Why[@importance > 0.5]", True),
+        ("//Param/@value > 3 div //Param/@value", True),
+        ("//*[count(//*) > 1]", False),
+        ("//*[.//a]", False),
+        ("//*[*[a]]", False),
+        ("//*//*//*", False),
+        ("//a[1]//b", False),
+        ("(//a)//b", False),
+        ("//*/../*/../*", False),
+        ("//*/following::*", False),
+        ("//a[b = 'unclosed", False),
+    ],
+)
+def test_what_is_plain_looks_at_each_element_once(expression: str, plain: bool) -> None:
+    assert is_plain(expression) is plain

@@ -92,19 +92,32 @@ async def test_what_one_such_filter_costs_the_others_is_below_a_tenth_of_a_secon
     assert min(took) < 0.1
 
 
+async def get(peer: Peer, packet: bytes, had: list[Peer]) -> None:
+    """Wait until a subscriber has an event, and note that it has."""
+    assert await peer.event() == packet
+    had.append(peer)
+
+
 async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_came_later() -> None:
     node = FakeNode()
     with told_logs() as logs:
         async with joining(node, max_filter_time=0.2) as join:
-            first = await join("//What")
+            first = await join("//What[count(//Param) > 0]")  # which is not plain
             for number in range(6):
                 await join(bomb(f"now{number}"))
-            last = await join("//What/Param")
+            plain, last = await join("//What/Param"), await join("//What[count(//Param) > 1]")
+            for number in range(20):  # until what each costs is known: where it is less it is asked first
+                node.carry(event(f"ivo://a.b/c#before-{number}"))
+                for peer in (first, plain, last):
+                    await peer.event()
             packet = event("ivo://a.b/c#1", *(f"now{number}" for number in range(6)))
+            had: list[Peer] = []
             node.carry(packet)
-            assert await first.event() == packet
-            assert await last.event() == packet
-            await node.until(lambda: node.settled)
+            async with trio.open_nursery() as nursery:
+                for peer in (last, plain, first):
+                    nursery.start_soon(get, peer, packet, had)
+            assert had[-1] is last
+            await node.until(lambda: len(node.settled) == 21)
     assert sorted(left_out(logs)) == [
         (f"127.0.0.{3 + number}", bomb(f"now{number}"), "takes too long") for number in range(6)
     ]

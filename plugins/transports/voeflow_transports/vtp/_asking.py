@@ -18,6 +18,7 @@ from ._crowd import network_of
 from ._filtering import Filtering
 from ._forker import Forker
 from ._judge import Judge, Judgement, Question
+from ._plain import is_plain
 from ._subscription import Subscription
 
 log = structlog.get_logger()
@@ -36,6 +37,9 @@ _LONGEST_SAMPLE = 2**16
 
 _YES, _NO = b"10"
 
+#: The places in `Subscription.behind`, of what is asked first and second.
+_PLAIN, _QUICK = 0, 1
+
 #: A subscriber, with its filters as they were when a batch came.
 Filters = tuple[Subscription, tuple[str, ...]]
 
@@ -51,7 +55,7 @@ class Batch:
         deliveries: the events, at least one.
         whose: the subscribers, those who were here first before others, with their filters.
         since: when it came.
-        left: those of `whose` that have not been served yet, since a filter of theirs is not quick.
+        left: those of `whose` that have not been served yet.
     """
 
     deliveries: Sequence[voeflow.Delivery]
@@ -63,6 +67,7 @@ class Batch:
 
     def __attrs_post_init__(self) -> None:
         """Look up the packets."""
+        self.left = list(self.whose)
         self.packets = [each.event.raw for each in self.deliveries]
 
     async def hand(self, decided: Iterable[tuple[Subscription, bytes]], hand: Hand) -> None:
@@ -79,9 +84,10 @@ class Batch:
 class Asking:
     """Takes the filters that subscribers bring, and asks them.
 
-    A new one is tried on a sample. What is known to be quick is asked in one process, and ended there as soon
-    as it takes much longer than that; what is not is asked in another, with all the time that one may have.
-    So what one expression can delay those who have others is what it takes to end it.
+    A new one is tried on a sample. What is known to be quick is asked in one process if it is plain, and in
+    another if it is not, and ended there as soon as it takes much longer than that; what is not quick is
+    asked in a third, with all the time that one may have. So who has plain filters waits for nobody's, and
+    what one expression can delay those who have others that are quick is what it takes to end it.
 
     Attributes:
         name: the transport's table, for the log.
@@ -97,6 +103,7 @@ class Asking:
     budget: Budget = attrs.field(init=False)
     costs: Costs = attrs.field(factory=Costs, init=False)
     _forker: Forker = attrs.field(factory=Forker, init=False)
+    _plain: Judge = attrs.field(init=False)
     _quick: Judge = attrs.field(init=False)
     _quick_of_past: Judge = attrs.field(init=False)  # so that what is new does not wait for what is not
     _new: Judge = attrs.field(init=False)
@@ -106,7 +113,7 @@ class Asking:
     def __attrs_post_init__(self) -> None:
         """Make the budget, and the judges of filters."""
         self.budget = Budget(self.max_filter_time)
-        self._quick, self._quick_of_past, self._new = (Judge(self._forker) for _ in range(3))
+        self._plain, self._quick, self._quick_of_past, self._new = (Judge(self._forker) for _ in range(4))
         self._slow = Judge(self._forker, _NICE)
 
     async def set_filters(self, subscription: Subscription, expressions: Sequence[str]) -> None:
@@ -150,18 +157,27 @@ class Asking:
             await trio.lowlevel.checkpoint()
 
         batch = Batch(deliveries, [(subscription, subscription.filters)])
-        await self._ask_quick(batch, take, self._quick_of_past)
+        for stage in (_PLAIN, _QUICK):
+            await self._ask_quick(batch, take, self._quick_of_past, stage)
         await self.ask_slow(batch, take)
         return chosen
 
-    async def ask_quick(self, batch: Batch, hand: Hand) -> None:
-        """Serve those subscribers whose filters are quick; the others are `left`.
+    async def ask_plain(self, batch: Batch, hand: Hand) -> None:
+        """Serve those subscribers whose filters are quick and plain, see `is_plain`; the others are `left`.
 
         Raises:
             OSError: the process that asks filters cannot be started.
         """
-        await self._ask_quick(batch, hand, self._quick)
+        await self._ask_quick(batch, hand, self._plain, _PLAIN)
         self._latest = batch.packets[-1]
+
+    async def ask_quick(self, batch: Batch, hand: Hand) -> None:
+        """Serve those that are left and whose filters are quick.
+
+        Raises:
+            OSError: the process that asks filters cannot be started.
+        """
+        await self._ask_quick(batch, hand, self._quick, _QUICK)
 
     async def ask_slow(self, batch: Batch, hand: Hand) -> None:
         """Serve those subscribers that are left; bar their filters that take too long.
@@ -179,7 +195,9 @@ class Asking:
                 decided.append((subscription, _any(answers) or bytes([_YES]) * len(batch.packets)))
             await batch.hand(decided, hand)
             for subscription, _ in some:
-                subscription.behind -= 1
+                subscription.behind[_PLAIN] -= 1
+                subscription.behind[_QUICK] -= 1
+        batch.left = []
 
     def greediest(self, networks: Mapping[str, Sequence[Subscription]], now: float) -> str:
         """Give the network, of at least one, whose filters take the most processor time."""
@@ -193,7 +211,7 @@ class Asking:
     async def aclose(self) -> None:
         """End the processes."""
         try:
-            for judge in (self._quick, self._quick_of_past, self._new, self._slow):
+            for judge in (self._plain, self._quick, self._quick_of_past, self._new, self._slow):
                 await judge.aclose()
         finally:
             await self._forker.aclose()
@@ -244,14 +262,20 @@ class Asking:
         if (taken := sum(judgement.took.values())) > free:
             self.budget.charge(network, taken, free, now)
 
-    async def _ask_quick(self, batch: Batch, hand: Hand, judge: Judge) -> None:
+    async def _ask_quick(self, batch: Batch, hand: Hand, judge: Judge, stage: int) -> None:
         costs, judgement = self.costs, batch.judgement
-        last = costs.last
-        rank = {filters: costs.rank(filters) for filters in {filters for _, filters in batch.whose}}
-        ranks = [last if one.behind else rank[filters] for one, filters in batch.whose]
-        turn = deque(batch.whose[place] for place in sorted(range(len(ranks)), key=ranks.__getitem__))
+        ranks = {filters: costs.rank(filters) for filters in {filters for _, filters in batch.left}}
+        turn = deque(
+            sorted(batch.left, key=lambda one: costs.last if one[0].behind[stage] else ranks[one[1]])
+        )
+        batch.left = []
         brought = dict.fromkeys(each for _, filters in turn for each in filters)
-        asked = {each: None for each in brought if costs.quick(each)}
+        asked = {
+            each: None
+            for each in brought
+            if each not in judgement.held and costs.quick(each) and (stage == _QUICK or is_plain(each))
+        }
+        first = asked
 
         async def serve() -> None:
             """Serve those, in turn, whose filters have all been asked."""
@@ -260,14 +284,17 @@ class Asking:
                 subscription, filters = turn[0]
                 answers = [held for each in filters if (held := judgement.held.get(each)) is not None]
                 which = _any(answers)
-                if subscription.behind or (len(answers) < len(filters) and (not which or _NO in which)):
-                    if not subscription.behind and any(
+                behind = subscription.behind
+                if behind[stage] or (len(answers) < len(filters) and (not which or _NO in which)):
+                    if not behind[stage] and any(
                         each in asked and each not in judgement.held for each in filters
                     ):
                         break
-                    subscription.behind += 1
+                    behind[stage] += 1
                     batch.left.append(turn.popleft())
                 else:
+                    if stage == _QUICK:
+                        behind[_PLAIN] -= 1
                     decided.append((subscription, which))
                     turn.popleft()
             await batch.hand(decided, hand)
@@ -276,10 +303,11 @@ class Asking:
             await judge.ask(Question(list(asked), batch.packets, limit(batch.packets)), judgement, serve)
             if judgement.costly is None:
                 break
+            await serve()  # those who had their answers before that
             self._suspect(judgement.costly[0], batch.whose)
             judgement.costly = None
             asked = {each: None for each in asked if each not in judgement.held and costs.quick(each)}
-        costs.note({each: judgement.took[each] for each in judgement.held}, batch.packets)
+        costs.note({each: judgement.took[each] for each in first if each in judgement.held}, batch.packets)
         asked = {}
         await serve()
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import attrs
 import trio
 
 import voeflow
 
-from ._asking import Asking, Batch
+from ._asking import Asking, Batch, Hand
 from ._costs import allowance
 from ._crowd import network_of
 from ._frames import frame
@@ -42,8 +42,8 @@ class FanOut:
     """Takes events from the node and hands each to the subscribers it is for.
 
     Subscribers without filters are served first, and are not kept waiting by the filters of others; nor are
-    those whose filters are quick by those whose filters are not, see `Asking`. The latter can be kept waiting
-    by each other for as long as `Budget` allows.
+    those whose filters are plain, or quick, by those whose filters are not, see `Asking`. The latter can be
+    kept waiting by each other for as long as `Budget` allows.
 
     Attributes:
         node: the node.
@@ -69,12 +69,14 @@ class FanOut:
         Raises:
             OSError: the process that asks filters cannot be started.
         """
-        to_quick, quick = trio.open_memory_channel[Batch](math.inf)
-        to_slow, slow = trio.open_memory_channel[Batch](math.inf)
+        to_plain, plain_ones = trio.open_memory_channel[Batch](math.inf)
+        to_quick, quick_ones = trio.open_memory_channel[Batch](math.inf)
+        to_slow, slow_ones = trio.open_memory_channel[Batch](math.inf)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._serve_quick, quick, to_slow)
-                nursery.start_soon(self._serve_slow, slow)
+                nursery.start_soon(self._serve, plain_ones, self.asking.ask_plain, to_quick)
+                nursery.start_soon(self._serve, quick_ones, self.asking.ask_quick, to_slow)
+                nursery.start_soon(self._serve, slow_ones, self.asking.ask_slow)
                 while True:
                     deliveries = await self.node.take()
                     # Without an await from here to the choice of whom they are for: see `CatchUp`.
@@ -89,7 +91,7 @@ class FanOut:
                     for some in _parts(deliveries):
                         batch = Batch(some, filtered, trio.current_time())
                         self._waiting[batch] = None
-                        to_quick.send_nowait(batch)
+                        to_plain.send_nowait(batch)
                     self._relieve(trio.current_time())
         finally:
             await self.asking.aclose()
@@ -101,20 +103,18 @@ class FanOut:
             ivorn, packet = test_event(self.node.ivoid, utcnow())
             await self._send([ivorn], frame(packet), list(self.subscriptions))
 
-    async def _serve_quick(
-        self, batches: trio.MemoryReceiveChannel[Batch], slow: trio.MemorySendChannel[Batch]
+    async def _serve(
+        self,
+        batches: trio.MemoryReceiveChannel[Batch],
+        ask: Callable[[Batch, Hand], Awaitable[None]],
+        later: trio.MemorySendChannel[Batch] | None = None,
     ) -> None:
         async for batch in batches:
-            await self.asking.ask_quick(batch, self._hand)
-            if batch.left:
-                slow.send_nowait(batch)
+            await ask(batch, self._hand)
+            if batch.left and later is not None:
+                later.send_nowait(batch)
             else:
                 self._end(batch)
-
-    async def _serve_slow(self, batches: trio.MemoryReceiveChannel[Batch]) -> None:
-        async for batch in batches:
-            await self.asking.ask_slow(batch, self._hand)
-            self._end(batch)
 
     def _end(self, batch: Batch) -> None:
         del self._waiting[batch]

@@ -57,7 +57,8 @@ class Subscription:
         partials: is told how much of an unfinished frame is held.
         filters: the expressions of which one must hold; without any, every event is for it.
         lost: those of the filters that it brought that took too long.
-        behind: how many batches of events wait for those of its filters that are not quick.
+        behind: how many batches of events wait for those of its filters that are not plain; and, among these,
+            for those that are not quick. Until they have been handed on, later ones wait behind them.
         asked: whether it has asked to resume; it may do so once.
         past: what it is being given of the past: until it has that, nothing new is for it.
         answered: set when it has said something, and that was seen to; most do at once when they are greeted.
@@ -70,7 +71,7 @@ class Subscription:
     partials: Partials
     filters: tuple[str, ...] = ()
     lost: frozenset[str] = attrs.field(default=frozenset(), init=False)
-    behind: int = attrs.field(default=0, init=False)
+    behind: list[int] = attrs.field(factory=lambda: [0, 0], init=False)
     asked: bool = attrs.field(default=False, init=False)
     past: Past | None = attrs.field(default=None, init=False)
     answered: trio.Event = attrs.field(factory=trio.Event, init=False)
