@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from faults.clusters import share_the_work
 from faults.disks import refuse_to_write
+from faults.flood import flood
 from faults.kills import kill_at_random
 from faults.large import fill_the_store
 from faults.links import break_links
@@ -23,6 +24,7 @@ CASES: Mapping[str, Case] = {
     "crowd": crowd,
     "large": fill_the_store,
     "reload": reload_under_load,
+    "flood": flood,
     "cluster": share_the_work,
     "kafka": outlast_outages,
 }
@@ -43,6 +45,8 @@ def short(seed: int) -> Effort:
         stored=10_000,
         measurements=1,
         reloads=6,
+        flood=(100, 25, 25),
+        flood_seconds=2.0,
         shared=1200,
         kafka_down=3.0,
         produce_errors=20,
@@ -65,6 +69,8 @@ def full(seed: int) -> Effort:
         stored=200_000,
         measurements=3,
         reloads=100,
+        flood=(2000, 500, 500),
+        flood_seconds=30.0,
         shared=20_000,
         kafka_down=60.0,
         produce_errors=500,
@@ -87,6 +93,8 @@ def soak(seed: int) -> Effort:
         stored=1_000_000,
         measurements=5,
         reloads=300,
+        flood=(2000, 500, 500),
+        flood_seconds=120.0,
         shared=50_000,
         kafka_down=60.0,
         produce_errors=2000,

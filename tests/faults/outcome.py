@@ -77,6 +77,8 @@ class Effort:
     stored: int
     measurements: int
     reloads: int
+    flood: tuple[int, int, int]
+    flood_seconds: float
     shared: int
     kafka_down: float
     produce_errors: int

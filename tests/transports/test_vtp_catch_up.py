@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -234,6 +235,9 @@ async def test_memory_holds_one_piece_for_who_reads_nothing() -> None:
         assert await stage(peer) == "time"
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert 0 < read < 6, "two events are read at once here, and the kernel's buffers take some"
+        gc.collect()
+        held = [each for each in gc.get_objects() if isinstance(each, voeflow.Delivery)]
+        assert held == [], "a parsed event is held, and with thousands of these subscribers, thousands are"
 
 
 async def test_a_second_wish_on_a_connection_is_passed_over() -> None:

@@ -133,12 +133,18 @@ class CatchUp:
             async with self._turns:
                 try:
                     history = await self.node.history(past.position, upto)
-                    deliveries = await self._choose(subscription, past, history.deliveries)
+                    chosen = await self._choose(subscription, past, history.deliveries)
                 except (voeflow.StoreError, OSError) as error:
                     self._cannot(subscription, error)
                     return
-            if await self._hand(subscription, past, deliveries):
-                past.position = history.position
+                position = history.position
+                piece = [(frame(each.event.raw), each.event.ivorn) for each in chosen]
+                # A parsed event is twenty times as large as its bytes, and thousands may wait for their turn
+                # or for room: what they hold meanwhile is bytes, or nothing.
+                del history, chosen
+            if await self._hand(subscription, past, piece):
+                past.position = position
+            del piece
 
     async def _find(self, wish: Resume) -> tuple[Stage, int]:
         """Find where to begin: after the event that is named, or else at the time."""
@@ -171,15 +177,19 @@ class CatchUp:
         return await self.fan_out.asking.choose(subscription, fitting)
 
     async def _hand(
-        self, subscription: Subscription, past: Past, deliveries: Sequence[voeflow.Delivery]
+        self, subscription: Subscription, past: Past, events: Sequence[tuple[bytes, str]]
     ) -> bool:
-        """Hand events to a subscriber, as many at once as it may leave unanswered; False if it is no more."""
+        """Hand frames with their IVORNs to a subscriber, as many at once as it may leave unanswered.
+
+        Returns:
+            False if it is no more.
+        """
         most = subscription.machine.max_unacknowledged
-        for first in range(0, len(deliveries), most):
-            piece = [each.event for each in deliveries[first : first + most]]
+        for first in range(0, len(events), most):
+            piece = events[first : first + most]
             if not await self._wait_for_room(subscription, len(piece)) or subscription.past is not past:
                 return False
-            subscription.hand(b"".join(frame(event.raw) for event in piece), [event.ivorn for event in piece])
+            subscription.hand(b"".join(each for each, _ in piece), [ivorn for _, ivorn in piece])
             past.given += len(piece)
         return True
 
