@@ -147,6 +147,31 @@ async def test_with_too_much_in_hand_no_author_is_read_until_there_is_room(
             assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
 
 
+async def test_no_authors_time_runs_out_while_nobody_is_read_for_want_of_room(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr(_authors, "_MAX_BYTES_IN_HAND", 1)
+
+    async def take_long(raw: bytes) -> voeflow.Submission:
+        await trio.sleep(100.0)
+        return await accept_all(raw)
+
+    with told_logs() as logs:
+        async with (
+            running(receive(idle_timeout=20.0), FakeNode(take_long)) as (listener,),
+            connected(listener.port, patience=1000.0) as one,
+            connected(listener.port, patience=1000.0) as two,
+        ):
+            await one.send(ONE)
+            await trio.testing.wait_all_tasks_blocked()
+            await two.stream.send_all(frame(TWO)[:100])
+            await trio.sleep(50.0)
+            await two.stream.send_all(frame(TWO)[100:])
+            assert (await one.message()).role == "ack"
+            assert (await two.message()).role == "ack"
+    assert logs == []
+
+
 async def test_an_author_that_does_not_read_its_receipts_is_cut_off(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -173,12 +173,11 @@ class Authors:
 
     def release(self, size: int) -> None:
         """Note that packets of so many bytes have been answered."""
-        had_room = self.has_room
         self._bytes -= size
-        if not had_room and self.has_room:
-            held_up, self._held_up = self._held_up, {}
-            for conversation in held_up:
-                conversation.resume()
+        while self._held_up and self.has_room:
+            conversation = next(iter(self._held_up))
+            del self._held_up[conversation]
+            conversation.use_room()
 
     def remind(self, deadline: float) -> None:
         """See by then at the latest who has run out of time."""

@@ -50,6 +50,7 @@ class Conversation:
     _found: deque[bytes] = attrs.field(factory=deque, init=False, repr=False)  # not submitted yet
     _in_hand: deque[int] = attrs.field(factory=deque, init=False, repr=False)  # the sizes of those that are
     _resting: float = attrs.field(default=0.0, init=False)  # until when nothing more is taken; 0 for not
+    _held_up: bool = attrs.field(default=False, init=False)  # until there is room for more in hand
     _watched: bool = attrs.field(default=False, init=False)
     _flushing: bool = attrs.field(default=False, init=False)
     _ended: bool = attrs.field(default=False, init=False)  # the author has ended its stream
@@ -62,8 +63,12 @@ class Conversation:
 
     @property
     def deadline(self) -> float:
-        """When `tick` is to be called; `math.inf` for never. While it rests its time does not run out."""
-        return math.inf if self._flushing else self._resting or self.machine.deadline
+        """When `tick` is to be called; `math.inf` for never.
+
+        While it rests, or waits for room, its time does not run out.
+        """
+        waits = self._flushing or self._held_up
+        return math.inf if waits else self._resting or self.machine.deadline
 
     def fileno(self) -> int:
         """Give the number of the connection's file."""
@@ -94,8 +99,17 @@ class Conversation:
             self._fail(error)
         self.port.release(size)
 
-    def resume(self) -> None:
+    def use_room(self) -> None:
         """Go on, now that there is room for more in hand."""
+        self._held_up = False
+        self.machine.grant_time(trio.current_time())
+        if self._found:
+            self.resume()
+        else:
+            self._read()
+
+    def resume(self) -> None:
+        """Go on, as far as that goes."""
         try:
             self._go_on()
         except Exception as error:  # noqa: BLE001 - as above
@@ -176,6 +190,7 @@ class Conversation:
             self._watch(reading=self._may_submit and not self._found and not self._ended)
             self.port.remind(self.deadline)
             if not self.port.has_room:
+                self._held_up = True
                 self.port.hold_up(self)
 
     def _fail(self, error: Exception) -> None:

@@ -93,6 +93,10 @@ class Receiver(Machine):
         self._answered(now)
         self._send(write_nak(ivorn or self.ivoid, self.ivoid, reason, self.clock))
 
+    def grant_time(self, now: float) -> None:
+        """Give the author the time for a frame anew: for a while nothing was read from anybody."""
+        self._deadline = max(self._deadline, now + self._for_frame)
+
     def tick(self, now: float) -> None:
         """End the connection when its time has run out."""
         if now < self.deadline:
