@@ -203,7 +203,7 @@ def test_two_distributions_that_claim_one_name_are_both_named(author: Author) ->
         place.mkdir()
         (place / "pyproject.toml").write_text(RIVAL.format(name, version))
         (place / f"{name}.py").write_text(SAME)
-        author.type(f"pip install --quiet ./{name}")
+    author.type("pip install --quiet ./first_rival ./second_rival")
     (author.directory / "pipeline.toml").write_text(PIPELINE)
 
     told = author.type("voeflow check pipeline.toml", status=2)
