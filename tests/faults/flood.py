@@ -43,7 +43,7 @@ _WORSE = 1.0
 #: What the node may hold at most during the flood, in bytes.
 _MEMORY = 400 * 2**20
 
-#: An event of the usual size, on which each of the hostile filters takes hours.
+#: An event of the usual size, on which each of the hostile filters takes minutes.
 _BODY = "<What>" + "".join(f'<Param name="p{n}" value="{n}"/>' for n in range(300)) + "</What>"
 
 
