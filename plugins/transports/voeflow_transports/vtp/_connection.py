@@ -15,9 +15,8 @@ from collections.abc import Callable
 
 import trio
 
-from . import _secured
-from ._certificates import Certificate, read_certificate
-from ._secured import Secured
+from ._certificates import Certificate
+from ._secured import Secured, Tunnel
 
 #: How much is read at once, in bytes. An author that sends many events is served a piece at a time, and
 #: each piece is one commit to the store.
@@ -54,7 +53,7 @@ class Connection:
         self.closed = False
         self.certificate: Certificate | None = None
         self._socket = sock
-        self._tls: ssl.SSLSocket | None = None  # the same socket, once TLS has begun on it
+        self._tls: Tunnel | None = None  # once TLS has begun
         self._waiting: deque[memoryview] = deque()
         self._awaited = False  # whether a task has ever waited for it, and may do so now
         self._drained = False  # the last read took all that there was, so the next one has to wait
@@ -67,10 +66,9 @@ class Connection:
             trio.ClosedResourceError: this end closed it meanwhile.
         """
         self._awaited = True
-        await _secured.expect_handshake(self._socket)
-        await self._secure(context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False))
-        assert self._tls is not None
-        self.certificate = read_certificate(self._tls)
+        tunnel = Tunnel(self._socket)
+        await tunnel.meet_client(context)
+        self._tls, self.certificate = tunnel, tunnel.certificate
 
     async def meet_server(self, secured: Secured) -> None:
         """Begin TLS as the client. Before it ends, nothing may be sent or received.
@@ -79,19 +77,13 @@ class Connection:
             OSError: it cannot be, or the server is not who it should be; the message is in words about it.
             trio.ClosedResourceError: this end closed it meanwhile.
         """
-        await self._secure(
-            secured.context.wrap_socket(
-                self._socket, do_handshake_on_connect=False, server_hostname=secured.name
-            )
-        )
-
-    async def _secure(self, sock: ssl.SSLSocket) -> None:
-        self._socket, self._awaited = sock, True
-        await _secured.shake_hands(sock)
-        self._tls = sock
+        self._awaited = True
+        tunnel = Tunnel(self._socket)
+        await tunnel.meet_server(secured)
+        self._tls = tunnel
 
     async def receive(self, most: int = READ_SIZE) -> bytes:
-        """Wait for bytes from the peer, and take at most `most` of them; in TLS to the end of a record.
+        """Wait for bytes from the peer, and take at most `most` of them; in TLS some more.
 
         Returns:
             The bytes; none at the end of the peer's stream.
@@ -196,7 +188,7 @@ class Connection:
             if self.on_close is not None:
                 self.on_close()
             self._end_tls()
-            if self._awaited and self._socket.fileno() >= 0:  # else it costs two system calls for nothing
+            if self._awaited:  # else it costs two system calls for nothing
                 trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
             self._waiting.clear()
@@ -209,12 +201,12 @@ class Connection:
 
     def _end_tls(self) -> None:
         if self._tls is not None and not self._waiting:
-            _secured.end(self._tls)
+            self._tls.end()
         self._tls = None
 
     def _read(self, most: int) -> bytes | None:
         if self._tls is not None:
-            found, self._drained = _secured.receive(self._tls, most)
+            found, self._drained = self._tls.receive(most)
             return found
         try:
             data = self._socket.recv(most)
@@ -225,7 +217,7 @@ class Connection:
 
     def _send(self, data: bytes | memoryview) -> int:
         if self._tls is not None:
-            return _secured.send(self._tls, data)
+            return self._tls.send(data)
         try:
             return self._socket.send(data)
         except BlockingIOError:
