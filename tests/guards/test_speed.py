@@ -21,7 +21,7 @@ from benchmarks.running import Broker, running
 #: So many times the yardstick's processor time an event may take: half as much again as it took when these
 #: were set. Runs differ by a fifth, on a busy machine too. Where voeflow is to take more, or has come to take
 #: much less, set them anew from what the tests print (`pytest -rP tests/guards`).
-INTAKE, FAN_OUT = 2.6, 5.4
+INTAKE, FAN_OUT = 2.6, 3.2
 
 #: Runs of each, at least; and at most, if it seems too slow, for a busy machine may have spoilt the first.
 ROUNDS, MOST_ROUNDS = 3, 12
