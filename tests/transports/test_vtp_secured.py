@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 import socket
 import ssl
+import struct
+import time
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from support.certificates import Authority, Certified
 from voeflow_transports.vtp._certificates import Certificate, read_pattern
@@ -124,7 +129,7 @@ async def test_a_turn_takes_so_much_and_no_more_however_much_there_is(
     near, far = ends
     await shake(ends, server_tls(place).context(demanding=False), client_tls(place))
     near.send_nowait(b"x" * 5_000_000)
-    turns = []
+    turns: list[int] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(near.flush)
         while sum(turns) < 5_000_000:
@@ -304,3 +309,60 @@ def test_a_certificate_is_shown_on_one_line_as_allow_would_have_it() -> None:
 def test_what_means_no_certificate_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         read_pattern(text)
+
+
+def _expanded(secret: bytes, label: str, length: int) -> bytes:
+    """HKDF-Expand-Label with SHA-384 and no context (RFC 8446, section 7.1), of at most one block."""
+    name = b"tls13 " + label.encode()
+    info = struct.pack("!HB", length, len(name)) + name + b"\0\1"
+    return hmac.digest(secret, info, "sha384")[:length]
+
+
+def _key_updates(secret: bytes, number: int) -> bytes:
+    """Records that change a client's keys, again and again, and do nothing else (RFC 8446, section 4.6.3)."""
+    records = []
+    for _ in range(number):
+        message = b"\x18\0\0\1\0" + b"\x16"
+        header = struct.pack("!BHH", 0x17, 0x0303, len(message) + 16)
+        key, iv = _expanded(secret, "key", 32), _expanded(secret, "iv", 12)
+        records.append(
+            header + AESGCM(key).encrypt(iv, message, header)
+        )  # the sequence number is 0 each time
+        secret = _expanded(secret, "traffic upd", 48)
+    return b"".join(records)
+
+
+async def test_who_changes_keys_without_end_holds_no_turn_for_long(place: Place, tmp_path: Path) -> None:
+    left, right = socket.socketpair()
+    near, far = Connection(left, "server", ""), Connection(right, "client", "")
+    secured = client_tls(place).towards("localhost")
+    secured.context.keylog_filename = str(tmp_path / "keys")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.meet_client, server_tls(place).context(demanding=False))
+        nursery.start_soon(far.meet_server, secured)
+    lines = [line.split() for line in (tmp_path / "keys").read_text().splitlines()]
+    (secret,) = [bytes.fromhex(words[2]) for words in lines if words[0] == "CLIENT_TRAFFIC_SECRET_0"]
+    assert len(secret) == 48, "this test knows TLS_AES_256_GCM_SHA384"
+    flood = _key_updates(secret, 30_000)
+    os.set_blocking(far.fileno(), True)
+    longest = 0.0
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, _write_all, far.fileno(), flood)
+        over = False
+        while not over:
+            with trio.fail_after(20):
+                await trio.lowlevel.wait_readable(near.fileno())
+            began = time.thread_time()
+            over = near.receive_nowait() == b""
+            longest = max(longest, time.thread_time() - began)
+    assert longest < 0.15  # all of them take three times as long and more
+    near.close()
+    far.close()
+
+
+def _write_all(number: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(number, view) :]
+    with socket.socket(fileno=os.dup(number)) as end:
+        end.shutdown(socket.SHUT_WR)
