@@ -161,10 +161,10 @@ class Intake:
             while self._reading or not self._waiting:
                 await self._work.park()
             self._reading = True
-            taken = self._take(MAX_BATCH)
             self._room.unpark_all()
             go_on = partial(trio.lowlevel.current_trio_token().run_sync_soon, self._work.unpark)
-            await trio.to_thread.run_sync(self._keep, taken, go_on, limiter=self._threads)
+            await trio.to_thread.run_sync(self._keep, self._take(MAX_BATCH), go_on, limiter=self._threads)
+            self._room.unpark_all()  # the thread has taken more
             while self._stored:  # trio wakes tasks in no order, so it may be another's that comes first
                 self._hand_on(self._stored.popleft())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import read, running
 from support.samples import voevent
+from voeflow import _intake
 from voeflow._bookkeeping import save_progress
 from voeflow._node import RunningNode
 from voeflow._store import Store
@@ -950,3 +952,29 @@ async def test_a_batch_is_read_while_the_one_before_is_stored_and_order_is_kept(
 
     assert stored == [["1"], ["2"]]
     assert [ivorn[-1] for ivorn, _, _ in seen_by_sink] == ["1", "2"]
+
+
+async def test_who_waits_for_room_gets_it_also_where_the_thread_took_what_was_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_intake, "MAX_WAITING_BYTES", 1)
+    append = Store.append
+
+    def slow_append(self: Store, *args: Any) -> Any:
+        time.sleep(0.005)  # so that what comes meanwhile is read for the next batch, and others wait for room
+        return append(self, *args)
+
+    monkeypatch.setattr(Store, "append", slow_append)
+    answers = []
+
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        node = pipeline.transports["in"].instance.node
+
+        async def submit(number: int) -> None:
+            answers.append((await node.submit(voevent(f"ivo://obspm.gepi/svom#{number}"))).outcome)
+
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                for number in range(60):
+                    nursery.start_soon(submit, number)
+    assert answers == ["accepted"] * 60
