@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -113,6 +114,7 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=1.0, help="seconds between two notices")
     parser.add_argument("--read", metavar="TOPIC")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or the broker would be left behind
     try:
         if chosen.send:
             send(f"127.0.0.1:{chosen.port}", chosen.interval)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import voeflow
-from interop.processes import Process, free_port
+from interop.processes import Process, free_port, until
 from interop.stage import Stage, contents, wait_for_contents
 from voeflow._command import main
 
@@ -72,6 +74,7 @@ def test_the_trial_reaches_a_subscriber_over_vtp_and_comes_back_into_kafka(stage
     wait_for_contents(heard, sent, bridge, listener)
     bridge.wait_until_told("delivered", sink="public", number=len(NOTICES))
     listener.wait_for("a line for each", lambda line: " test " in line, number=len(NOTICES))
+    until("a file for each", lambda: len(contents(heard)) == len(NOTICES), listener)
     events = {event.ivorn: event for event in map(voeflow.Event.parse, contents(heard))}
     assert len(events) == len(NOTICES)
     assert all(event.valid and event.role == "test" for event in events.values())
@@ -84,6 +87,7 @@ def test_the_trial_reaches_a_subscriber_over_vtp_and_comes_back_into_kafka(stage
     assert [ivorn.rpartition("-")[0] for ivorn in waves] == WAVES  # one topic: in its order
     assert [each.ivorn for each in events[waves[3]].citations] == waves[2::-1]
     assert {each.kind for each in events[waves[3]].citations} == {"retraction"}
+    bridge.wait_until_told("delivered", sink="archive", number=len(NOTICES))
     archive = bridge.directory / "events"
     assert len([*archive.glob("*.skymap.multiorder.fits")]) == 3
     assert len([*archive.glob("*.notice.json")]) == 5
@@ -99,6 +103,10 @@ def test_the_trial_reaches_a_subscriber_over_vtp_and_comes_back_into_kafka(stage
     assert gcn["alarm_since"] is None
     reverse.stop()
     bridge.stop()
+    broker.signal(signal.SIGTERM)
+    broker.wait()
+    with socket.socket() as one:  # what it ran has ended too
+        assert one.connect_ex(("127.0.0.1", int(port))) != 0
 
 
 def test_as_it_stands_no_test_goes_out() -> None:

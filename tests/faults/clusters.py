@@ -130,7 +130,6 @@ def share_the_work(ground: Ground, effort: Effort) -> Sequence[Row]:
     twice = [label(packet) for some in copied for part in (0, 1) for packet in chapter(some, part)]
     # These too: whatever would come out twice has come by then.
     settle("committed by the workers", committed, number * CHAPTERS + len(twice), *workers.values())
-    tells_ends = kafka.tells_ends("workers", "received", _PARTITIONS)
     _stop(*receivers, *workers.values(), broadcaster, downstream)
     listener.stop()
 
@@ -138,9 +137,7 @@ def share_the_work(ground: Ground, effort: Effort) -> Sequence[Row]:
     row = functools.partial(account, CASE, tries=1, acknowledged=acknowledged, sent=sent)
     handled = _handled(*workers.values())
     return [
-        _each_once(
-            row("workers' save", deliveries=handled), Counter(handled) - Counter(before), twice, tells_ends
-        ),
+        _each_once(row("workers' save", deliveries=handled), Counter(handled) - Counter(before), twice),
         _in_order(row("plain subscriber", deliveries=listener.labels), listener.labels),
         _in_order(row("voeflow subscriber", deliveries=logged(store)), logged(store)),
     ]
@@ -178,20 +175,17 @@ def _handled(*nodes: Node) -> list[str]:
     return [label(path.read_bytes()) for node in nodes for path in node.directory.glob("handled/*.xml")]
 
 
-def _each_once(row: Row, since: Mapping[str, int], twice: Sequence[str], tells_ends: bool) -> Row:
+def _each_once(row: Row, since: Mapping[str, int], twice: Sequence[str]) -> Row:
     """Add to a row whether what was sent to a second receiver was handled again, after partitions had moved.
 
     Args:
         row: of the workers' handlers.
         since: what was handled since then, and how often.
         twice: what was sent again.
-        tells_ends: whether the broker gives the ends of partitions rightly. Where it gives one as before what
-            is committed, nothing can be read back: it looks like a topic that was made anew.
     """
     again = [each for each in twice if since.get(each)]
-    broken = (f"{len(again)} events were handled again, as {again[0]}",) if again and tells_ends else ()
+    broken = (f"{len(again)} events were handled again, as {again[0]}",) if again else ()
     note = f"{len(twice)} were sent to a second receiver: {len(again)} handled again"
-    note += "" if tells_ends else "; the broker tells some ends of partitions wrongly"
     return attrs.evolve(row, note=note, broken=row.broken + broken)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -16,6 +17,7 @@ from transports.kafka_support import (
     eventually,
     quick_commits,  # noqa: F401 - a fixture
     running,
+    told,
 )
 from voeflow_transports.kafka import _look_back
 from voeflow_transports.kafka._look_back import LookBack, go_back
@@ -75,6 +77,38 @@ async def test_what_was_not_committed_is_taken_and_not_passed_over(kafka: Broker
     assert other.kept == [TWO, THREE]
 
 
+async def test_what_several_wrote_at_one_time_is_known_too(kafka: Broker) -> None:
+    """Tansu, asked for the end of such a partition, gives what is before its last messages."""
+    topic = kafka.create("several")
+    options: dict[str, Any] = {"group": "several", "look_back": voeflow.Seconds(60.0)}
+    written = [voevent(f"ivo://a.b/several#{number}") for number in range(200)]
+    with ThreadPoolExecutor() as authors:
+        list(authors.map(lambda part: kafka.send(topic, *written[part::3]), range(3)))
+    async with running(consumer(kafka.address, topic, **options), node := KafkaNode()):
+        await node.until(lambda: len(node.kept) == 200)
+    with told() as log:
+        async with running(consumer(kafka.address, topic, **options), other := KafkaNode(name="other")):
+            await log.until("partitions assigned")
+            kafka.send(topic, *written, ONE)
+            await other.until(lambda: ONE in other.kept)
+    assert other.kept == [ONE]
+
+
+async def test_nothing_of_a_topic_that_was_made_anew_counts_as_dealt_with(kafka: Broker) -> None:
+    topic = kafka.create("made-anew")
+    kafka.commit("made-anew", topic, 1000)
+    kafka.send(topic, ONE, TWO, ONE)
+    options: dict[str, Any] = {"group": "made-anew", "look_back": voeflow.Seconds(60.0)}
+    with told() as log:
+        async with running(consumer(kafka.address, topic, **options), node := KafkaNode()):
+            await node.until(lambda: len(node.wheres) == 3)
+            kafka.send(topic, THREE)
+            await node.until(lambda: THREE in node.kept)
+    assert node.kept == [ONE, TWO, THREE]
+    (entry,) = log.all("nothing is read back")
+    assert entry["partition"] == "made-anew[0]"
+
+
 def test_a_sign_of_life_is_never_a_repeat() -> None:
     back = LookBack(committed=10, until=time.monotonic() + 60)
     for meaning in (SignOfLife(), Packet(b"no event"), Packet(ONE), Told(voeflow.Notice(b"{}", "t"))):
@@ -92,33 +126,25 @@ class Log:
 
     Attributes:
         earliest: the first offset of the time that is asked for; -1 if there is none.
-        end: where it ends.
     """
 
     earliest: int
-    end: int
 
     def offsets_for_times(self, partitions: list[Any], timeout: float) -> list[Any]:
         for each in partitions:
             each.offset = self.earliest
         return partitions
 
-    def get_watermark_offsets(self, partition: Any, timeout: float) -> tuple[int, int]:
-        return 0, self.end
-
 
 @pytest.mark.parametrize(
     ("log", "begins"),
     [
-        (Log(earliest=40, end=120), 40),
-        (Log(earliest=-1, end=120), 100),  # nothing is so new
-        (Log(earliest=110, end=120), 100),  # what is so new is not committed
-        (Log(earliest=0, end=60), 100),  # the topic was made anew: what is in it is not what was committed
+        (Log(earliest=40), 40),
+        (Log(earliest=-1), 100),  # nothing is so new
+        (Log(earliest=110), 100),  # what is so new is not committed
     ],
 )
-def test_it_begins_before_what_is_committed_and_only_where_that_is_what_was_dealt_with(
-    log: Log, begins: int
-) -> None:
+def test_it_begins_before_what_is_committed_where_that_is_new_enough(log: Log, begins: int) -> None:
     from confluent_kafka import TopicPartition
 
     placed = [TopicPartition("t", 0, 100)]
@@ -132,5 +158,5 @@ def test_no_more_is_read_back_than_memory_is_meant_for(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(_look_back, "MOST", 25)
     placed = [TopicPartition("t", 0, 100)]
-    go_back(Log(earliest=3, end=100), placed, 60.0)
+    go_back(Log(earliest=3), placed, 60.0)
     assert placed[0].offset == 75

@@ -31,10 +31,12 @@ class LookBack:
     Attributes:
         committed: the offset that the group had committed: all before it has been dealt with.
         until: when that is forgotten, by the monotonic clock.
+        sure: whether the partition is known to be the one in which that was committed.
     """
 
     committed: int
     until: float
+    sure: bool = False
     _seen: set[bytes] = attrs.field(factory=set, init=False)
 
     def note(self, meaning: Understood) -> None:
@@ -61,7 +63,8 @@ def go_back(consumer: Any, placed: Sequence[Any], seconds: float) -> dict[tuple[
         seconds: how far to read back, by the times of the messages.
 
     Returns:
-        What is to be asked about each message of those in which there is something to read back.
+        What is to be asked about each message of those in which there is something to read back; first, with
+        the first message, whether it `is_what_was_committed`.
 
     Raises:
         confluent_kafka.KafkaException: the broker did not say.
@@ -77,11 +80,29 @@ def go_back(consumer: Any, placed: Sequence[Any], seconds: float) -> dict[tuple[
     backs = {}
     for each in placed:
         earliest = found.get((each.topic, each.partition), -1)
-        # A topic that was made anew has fewer: nothing of it has been dealt with.
-        if 0 <= earliest < each.offset <= consumer.get_watermark_offsets(each, timeout=_PATIENCE)[1]:
+        if 0 <= earliest < each.offset:
             backs[each.topic, each.partition] = LookBack(each.offset, time.monotonic() + seconds)
             each.offset = max(earliest, each.offset - MOST)
     return backs
+
+
+def is_what_was_committed(consumer: Any, topic: str, partition: int, committed: int) -> bool:
+    """Say whether a partition is still the one in which an offset was committed.
+
+    A topic that was made anew has fewer messages: none of them has been dealt with. It is asked for what the
+    last messages that were fetched came with, which spares the question, and is right at a broker (Tansu)
+    that answers that question with what was the end a while ago.
+
+    Args:
+        consumer: librdkafka's; it has given a message of the partition.
+        topic: the topic's name.
+        partition: the number of the partition.
+        committed: the offset.
+    """
+    from confluent_kafka import TopicPartition
+
+    ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+    return ends is not None and int(ends[1]) >= committed
 
 
 def _digest(meaning: Understood) -> bytes:

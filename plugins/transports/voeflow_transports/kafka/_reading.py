@@ -13,7 +13,7 @@ import trio
 
 from ._client import is_cooperative
 from ._lane import Lane
-from ._look_back import LookBack, go_back
+from ._look_back import LookBack, go_back, is_what_was_committed
 from ._message import Message, Passed, Refused, Understood
 from ._start import Starter
 from ._telling import Telling, nearest
@@ -232,6 +232,8 @@ class Reading:
         place = message.topic, message.partition
         if (back := self._backs.get(place)) is None:
             return meaning
+        if not back.sure and not self._is_sure(message, back):
+            return None
         if message.offset < back.committed:
             back.note(meaning)
             return None
@@ -241,6 +243,24 @@ class Reading:
             log.debug("dealt with by another member", transport=self.telling.name, where=message.where)
             return Passed()
         return meaning
+
+    def _is_sure(self, message: Message, back: LookBack) -> bool:
+        """Say whether what is read back has been dealt with; else begin anew, as the topic seems to have."""
+        topic, partition = message.topic, message.partition
+        back.sure = is_what_was_committed(self._consumer, topic, partition, back.committed)
+        if not back.sure:
+            from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+            del self._backs[topic, partition]
+            self._consumer.seek(TopicPartition(topic, partition, OFFSET_BEGINNING))
+            log.warning(
+                "nothing is read back",
+                transport=self.telling.name,
+                partition=f"{topic}[{partition}]",
+                reason=f"it ends before {back.committed}, which is committed: the topic seems to be new,"
+                " and is read from its first message",
+            )
+        return back.sure
 
     def _meaning(self, message: Message) -> Understood:
         size = len(message.value or b"")
