@@ -24,7 +24,7 @@ from voeflow import _wall
 from voeflow._answers import Envelope
 from voeflow._batch import Batch
 from voeflow._entry import Entry
-from voeflow._errors import StoreError
+from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
 from voeflow._intake_log import IntakeLog
 from voeflow._node_api import Answer, Check, Submission, Validation
@@ -198,6 +198,10 @@ class Intake:
             self._turn.release()
 
     def _read(self, entry: Entry) -> Event:
+        if len(entry.raw) > self.max_event:
+            raise EventError(
+                f"{len(entry.raw)} bytes are too long: the pipeline's max_event is {self.max_event}"
+            )
         return Event.parse(
             entry.raw,
             source=entry.source,

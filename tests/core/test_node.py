@@ -95,6 +95,18 @@ async def test_what_an_author_got_wrong_is_refused_with_what_to_mend(
     assert str(tmp_path) not in answer.reason
 
 
+async def test_a_packet_that_is_too_long_is_refused_with_the_key_that_says_how_long_one_may_be(
+    tmp_path: Path,
+) -> None:
+    packet = voevent()
+    async with running(tmp_path, f"max_event = {len(packet) - 1}{SIMPLE}") as (pipeline, _):
+        answer = await pipeline.transports["in"].instance.node.submit(packet, validate="wellformed")
+
+    assert answer.outcome == "refused"
+    assert f"{len(packet)} bytes" in answer.reason
+    assert f"max_event is {len(packet) - 1}" in answer.reason
+
+
 async def test_a_refusal_says_where_in_the_packet(tmp_path: Path) -> None:
     async with running(tmp_path, SIMPLE) as (pipeline, _):
         answer = await pipeline.transports["in"].instance.node.submit(voevent(body="<What><Parm/></What>"))

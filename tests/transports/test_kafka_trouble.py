@@ -175,7 +175,7 @@ def test_without_confluent_kafka_it_is_told_what_to_install(
     pipeline = f'[transports.it]\nplugin = "{plugin}"\n{servers}\n' + named.get(plugin, 'topic = "t"')
     with pytest.raises(voeflow.PipelineError) as mistake:
         read(tmp_path, pipeline)
-    assert "transports.it" in str(mistake.value)
+    assert "transports.it: this transport needs confluent-kafka" in str(mistake.value)
     assert "pip install 'voeflow[kafka]'" in str(mistake.value)
 
 

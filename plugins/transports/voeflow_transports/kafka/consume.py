@@ -13,7 +13,7 @@ import trio
 import voeflow
 from voeflow_transports.vtp._options import at_least
 
-from ._client import CONSUMER_REFUSES, Value, check_settings, consumer_config
+from ._client import CONSUMER_REFUSES, Value, check_installed, check_settings, consumer_config
 from ._engine import Commit, Terms, consume
 from ._message import understand
 from ._start import read_start
@@ -115,6 +115,14 @@ class KafkaConsume:
     @settings.validator
     def _check_settings(self, _: Any, settings: Mapping[str, Value]) -> None:
         check_settings(settings, CONSUMER_REFUSES)
+
+    def __attrs_post_init__(self) -> None:
+        """See that there is a client for Kafka.
+
+        Raises:
+            ValueError: there is none.
+        """
+        check_installed()
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
         """Consume until cancelled.

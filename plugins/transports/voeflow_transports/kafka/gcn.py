@@ -14,7 +14,7 @@ import voeflow
 from voeflow_transports.vtp._options import at_least
 
 from . import _message
-from ._client import CONSUMER_REFUSES, Value, check_settings, consumer_config
+from ._client import CONSUMER_REFUSES, Value, check_installed, check_settings, consumer_config
 from ._engine import Commit, Terms
 from ._gcn_credentials import WHERE, ClientCredential, find_client
 from ._gcn_topics import HEARTBEAT, remedy, topics_of
@@ -153,6 +153,14 @@ class Gcn:
     def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
         # What is about logging in is not tried: librdkafka would ask for a token at once.
         check_settings({n: v for n, v in settings.items() if n in _REFUSES or not _about_login(n)}, _REFUSES)
+
+    def __attrs_post_init__(self) -> None:
+        """See that there is a client for Kafka.
+
+        Raises:
+            ValueError: there is none.
+        """
+        check_installed()
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
         """Consume until cancelled; without a credential, look for one until there is one.

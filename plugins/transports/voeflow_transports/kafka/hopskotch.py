@@ -13,7 +13,7 @@ import trio
 import voeflow
 from voeflow_transports.vtp._options import at_least
 
-from ._client import CONSUMER_REFUSES, Value, check_settings, consumer_config
+from ._client import CONSUMER_REFUSES, Value, check_installed, check_settings, consumer_config
 from ._engine import Commit, Terms
 from ._group import own_group
 from ._heartbeat import consume_with_heartbeat
@@ -133,6 +133,14 @@ class Hopskotch:
     @settings.validator
     def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
         check_settings({**ANYBODY, **settings}, CONSUMER_REFUSES)
+
+    def __attrs_post_init__(self) -> None:
+        """See that there is a client for Kafka.
+
+        Raises:
+            ValueError: there is none.
+        """
+        check_installed()
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
         """Consume until cancelled; without a credential, look for one until there is one.

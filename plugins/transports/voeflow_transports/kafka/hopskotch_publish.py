@@ -11,7 +11,7 @@ import trio
 
 import voeflow
 
-from ._client import PRODUCER_REFUSES, Value, check_settings, producer_config
+from ._client import PRODUCER_REFUSES, Value, check_installed, check_settings, producer_config
 from ._delivering import Delivering
 from ._hop_envelope import headers_for
 from ._telling import Telling
@@ -66,6 +66,14 @@ class HopskotchPublish:
     @settings.validator
     def _check_settings(self, _: Any, settings: dict[str, Value]) -> None:
         check_settings({**ANYBODY, **settings}, PRODUCER_REFUSES, producer=True)
+
+    def __attrs_post_init__(self) -> None:
+        """See that there is a client for Kafka.
+
+        Raises:
+            ValueError: there is none.
+        """
+        check_installed()
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
         """Produce until cancelled; without a credential, look for one until there is one."""

@@ -12,7 +12,7 @@ import trio
 
 import voeflow
 
-from ._client import PRODUCER_REFUSES, Value, check_settings, producer_config
+from ._client import PRODUCER_REFUSES, Value, check_installed, check_settings, producer_config
 from ._delivering import Delivering
 from ._telling import Remedies, Telling
 from .consume import check_servers
@@ -67,6 +67,14 @@ class KafkaProduce:
     @settings.validator
     def _check_settings(self, _: Any, settings: Mapping[str, Value]) -> None:
         check_settings(settings, PRODUCER_REFUSES, producer=True)
+
+    def __attrs_post_init__(self) -> None:
+        """See that there is a client for Kafka.
+
+        Raises:
+            ValueError: there is none.
+        """
+        check_installed()
 
     async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
         """Produce until cancelled."""
