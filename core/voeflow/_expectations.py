@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def read_expectations(
     filters: Collection[str],
     sinks: Collection[str],
     sources: Collection[str],
+    with_files: bool,
 ) -> tuple[tuple[Expectation, ...], list[Mistake]]:
     """Read what stands under `tests` in a pipeline file.
 
@@ -84,6 +86,7 @@ def read_expectations(
         filters: the names of the file's filters.
         sinks: the names of what events go out to.
         sources: the names of the transports that events come in through.
+        with_files: whether the files of events have to be there.
 
     Returns:
         The sound ones, and every mistake.
@@ -99,9 +102,13 @@ def read_expectations(
             continue
         test, found = read_options(Expectation, table, where=where, directory=directory, culprit="voeflow")
         mistakes += found
+        told = test if test is not None else _sound_part(where, table, found, directory)
+        if told is not None:
+            mistakes += _unknown(where, told, filters, sinks, sources)
+            mistakes += _missing(where, told) if with_files else ()
         if test is None:
             continue
-        mistakes += _unknown(where, test, filters, sinks, sources)
+        mistakes += _nothing_expected(where, test)
         if test.name in {each.name for each in read}:
             problem = f"another test is named {show_value(test.name)}"
             mistakes.append(Mistake(f"{where}.name", problem, "give it another name"))
@@ -109,13 +116,22 @@ def read_expectations(
     return tuple(read), mistakes
 
 
-def missing_files(tests: Collection[Expectation]) -> Iterator[Mistake]:
-    """Say which of the tests' files are not there."""
-    for number, test in enumerate(tests):
-        for key, path in (("event", test.event), *(("after", each) for each in test.after)):
-            if not path.is_file():
-                remedy = "paths are relative to the pipeline file"
-                yield Mistake(f"{TESTS}[{number}].{key}", f"there is no file {path}", remedy)
+def _sound_part(
+    where: str, table: Mapping[str, object], mistakes: Collection[Mistake], directory: Path
+) -> Expectation | None:
+    """Read what has no mistake of its own, so that what else is wrong in a table is told with those."""
+    wrong = {re.split(r"[.\[]", each.where.removeprefix(f"{where}."))[0] for each in mistakes}
+    sound = {key: value for key, value in table.items() if key not in wrong}
+    stand_in = {"name": "-", "event": __file__}  # a file that is there
+    return read_options(Expectation, stand_in | sound, where=where, directory=directory, culprit="voeflow")[0]
+
+
+def _missing(where: str, test: Expectation) -> Iterator[Mistake]:
+    """Say which of a test's files are not there."""
+    for key, path in (("event", test.event), *(("after", each) for each in test.after)):
+        if not path.is_file():
+            remedy = "paths are relative to the pipeline file"
+            yield Mistake(f"{where}.{key}", f"there is no file {path}", remedy)
 
 
 def _unknown(
@@ -138,5 +154,8 @@ def _unknown(
     if test.source and test.source not in sources:
         problem = f"no events come in through {show_value(test.source)}"
         yield Mistake(f"{where}.source", problem, nearest(test.source, sources, "sources"))
+
+
+def _nothing_expected(where: str, test: Expectation) -> Iterator[Mistake]:
     if not (test.holds or test.holds_not or test.reaches or test.reaches_not):
         yield Mistake(where, "nothing is expected", "give holds, holds_not, reaches or reaches_not")

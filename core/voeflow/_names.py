@@ -9,6 +9,13 @@ from collections.abc import Iterable
 _LISTED = 12
 
 
+def near_name(name: str, known: Iterable[str]) -> str | None:
+    """Give the known name that is so like what was written that it may have been meant, if there is one."""
+    folded = {each.casefold().replace("-", "_"): each for each in sorted(set(known))}
+    near = difflib.get_close_matches(name.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
 def nearest(name: str, known: Iterable[str], what: str) -> str:
     """Say which name may have been meant.
 
@@ -21,10 +28,8 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
         `did you mean "timeout"?` where one is near, or else the list of those there are.
     """
     names = sorted(set(known))
-    folded = {each.casefold().replace("-", "_"): each for each in names}
-    near = difflib.get_close_matches(name.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
-    if near:
-        return f'did you mean "{folded[near[0]]}"?'
+    if (near := near_name(name, names)) is not None:
+        return f'did you mean "{near}"?'
     if not names:
         return f"there are no {what}"
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,7 +13,7 @@ from cattrs import BaseConverter
 from cattrs.errors import StructureHandlerNotFoundError
 
 from voeflow._errors import Mistake
-from voeflow._names import nearest
+from voeflow._names import near_name, nearest
 from voeflow._quantities import Bytes, Seconds, show_seconds
 from voeflow._secret import Secret
 from voeflow._shown import LISTS, origin_of, show_type, show_value
@@ -53,6 +53,7 @@ def read_options(
     directory: Path,
     culprit: str,
     others: frozenset[str] = frozenset(),
+    above: frozenset[str] = frozenset(),
 ) -> tuple[_Instance | None, list[Mistake]]:
     """Make an instance of an attrs class from a table.
 
@@ -66,6 +67,7 @@ def read_options(
         where: the table's name for its mistakes, as `handlers.slew`; empty for the top level.
         directory: what relative paths, defaults among them, are relative to.
         others: keys of the table that are not the class's, for a misspelt one may have been meant for these.
+        above: keys that stand above all tables of the file, and are often written below one by mistake.
         culprit: whose fault it is if the class raises anything but ValueError and TypeError, in words.
 
     Returns:
@@ -78,8 +80,7 @@ def read_options(
     values: dict[str, Any] = {}
     unknown = [key for key in table if key not in fields]
     mistakes += [
-        Mistake(_at(where, key), "no such key", nearest(key, fields.keys() | others, "keys"))
-        for key in unknown
+        Mistake(_at(where, key), "no such key", _meant(key, fields.keys() | others, above)) for key in unknown
     ]
     for key, field in fields.items():
         if key in table:
@@ -103,6 +104,14 @@ def read_options(
         return None, [
             Mistake(where, f"{culprit} failed while it was set up, which is its own fault: {reason}")
         ]
+
+
+def _meant(key: str, known: Set[str], above: frozenset[str]) -> str:
+    """Say which key an unknown one may have been meant for."""
+    own, of_node = near_name(key, known), near_name(key, above)
+    if of_node is not None and (own is None or key == of_node):
+        return f"{of_node} is a key of the node: write it above all tables"
+    return nearest(key, known, "keys")
 
 
 def describe_options(cls: type) -> list[OptionDoc]:

@@ -11,7 +11,7 @@ import attrs
 
 from voeflow._deprecation import OF_PLUGINS, noted
 from voeflow._errors import Mistake, PipelineError
-from voeflow._expectations import TESTS, Expectation, missing_files, read_expectations
+from voeflow._expectations import TESTS, Expectation, read_expectations
 from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._lookup import find_plugin
 from voeflow._mapping_plugins import check_mappings
@@ -57,10 +57,8 @@ def load_pipeline(
         PipelineError: with every mistake found.
     """
     document = read_toml(path, environ)
-    reader = Reader(path, plugins)
+    reader = Reader(path, plugins, with_tests=with_tests)
     pipeline = reader.pipeline(document.table)
-    if with_tests:
-        reader.mistakes += missing_files(reader.tests)
     # what follows from a reference that stands for nothing is no mistake of its own
     unset = {_key(mistake) for mistake in document.mistakes}
     mistakes = [*document.mistakes, *(each for each in reader.mistakes if _key(each) not in unset)]
@@ -97,8 +95,9 @@ class _Table:
 class Reader:
     """Reads one file; what it cannot use it leaves out, after noting why."""
 
-    def __init__(self, path: Path, plugins: Plugins, *, whole: bool = True) -> None:
+    def __init__(self, path: Path, plugins: Plugins, *, whole: bool = True, with_tests: bool = False) -> None:
         self.whole = whole  # whether it is to run: without transports, it could not
+        self.with_tests = with_tests  # whether the event files of its tests have to be there
         self.path = path
         self.directory = path.absolute().parent
         self.plugins = plugins
@@ -135,6 +134,7 @@ class Reader:
             filters=self.names["filter"],
             sinks=self.names["handler"] | carriers | unknown,
             sources=self.sources,
+            with_files=self.with_tests,
         )
         self.mistakes += mistakes if self.whole else ()  # without its sinks, nothing can be expected of them
         if node is None or self.mistakes:
@@ -300,6 +300,7 @@ class Reader:
                 directory=self.directory,
                 culprit=f"the {plugin.kind} {plugin.name} of {plugin.distribution}",
                 others=plugin.common_keys,
+                above=_NODE_KEYS,
             )
         self.mistakes += mistakes
         return instance

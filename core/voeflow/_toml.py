@@ -13,6 +13,7 @@ import attrs
 
 from voeflow._errors import Mistake, PipelineError
 from voeflow._masking import is_secret
+from voeflow._toml_hints import problem_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inside>[^}]*)(?P<closed>\}?))")
@@ -51,8 +52,10 @@ def read_toml(path: Path, environ: Mapping[str, str]) -> Document:
     Raises:
         PipelineError: the file cannot be read, or is no TOML; with line and column.
     """
+    text = ""
     try:
-        table = tomllib.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8).decode())
+        text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode()
+        table = tomllib.loads(text)
     except FileNotFoundError:
         raise _unreadable(path, "there is no such file", "`voeflow init` makes one to start from") from None
     except IsADirectoryError:
@@ -65,7 +68,7 @@ def read_toml(path: Path, environ: Mapping[str, str]) -> Document:
     except RecursionError as error:
         raise _unreadable(path, "is nested too deeply") from error
     except ValueError as error:  # tomllib's own, which says at which line and column, and int()'s
-        raise _unreadable(path, f"is no valid TOML: {error}") from error
+        raise _unreadable(path, *problem_of(text, str(error))) from error
     reading = _Reading(environ)
     expanded = {key: reading.expanded(value, key) for key, value in table.items()}
     return Document(expanded, tuple(reading.mistakes), reading.secrets)

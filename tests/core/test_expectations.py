@@ -202,6 +202,29 @@ def test_a_node_runs_without_the_files_of_its_tests(path: Path) -> None:
         load_pipeline(path, load_plugins(), os.environ, with_tests=True)
 
 
+def test_what_else_is_wrong_in_a_test_is_told_in_the_same_go(path: Path) -> None:
+    wrong = """
+[[tests]]
+evnt = "burst.xml"
+hold = "test"
+received = "noon"
+holds_not = [3]
+reaches = "archiv"
+after = "gone.xml"
+source = "public"
+[[tests]]
+name = "y"
+event = "none.xml"
+holds = "test"
+"""
+    told = run(path, wrong, "check").output.splitlines()
+
+    places = {line.split(": ")[1] for line in told[:-1]}
+    keys = ("evnt", "hold", "name", "event", "received", "holds_not[0]", "reaches", "after", "source")
+    assert places == {*(f"tests[0].{key}" for key in keys), "tests[1].event"}
+    assert told[-1].startswith("10 mistakes found")
+
+
 def test_check_counts_the_tests(path: Path) -> None:
     assert "2 handlers, 2 tests." in run(path, GOOD, "check").output
 

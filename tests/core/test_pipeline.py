@@ -376,6 +376,14 @@ def test_the_error_names_the_file_on_every_line(loader: Loader) -> None:
             'handlers.x.retry_wiat: no such key (did you mean "retry_wait"?)',
         ),
         (
+            SAVE + 'retention = "3 days"',
+            "handlers.x.retention: no such key (retention is a key of the node: write it above all tables)",
+        ),
+        (
+            SAVE + 'retension = "3 days"',
+            "handlers.x.retension: no such key (retention is a key of the node: write it above all tables)",
+        ),
+        (
             SAVE + "sources = []",
             (
                 "handlers.x.sources: expected at least one transport, got an empty list;"

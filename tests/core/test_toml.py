@@ -108,3 +108,24 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfa = 1\r\n")
 
     assert read_toml(path, {}).table == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("plugin = save", "straight quotes"),
+        ("plugin = “save”", "straight quotes"),
+        ("overlap = True", "written small"),
+        ('directory = "C:\\users"', "single quotes"),
+        ('directory = "C:\\data"', "single quotes"),
+        ("timeout = 30 s", 'as in "30 s"'),
+        ("[handlers.a]\n[handlers.a]", "rename or remove one"),
+        ("a = 1\na = 2\n", "remove one"),
+        ('plugin = "save\nb = 1', "a quote is not closed"),
+        ("plugin: 5", "KEY = VALUE"),
+        ("[handlers.my slew]", "[filters.NAME]"),
+        ("<?xml version='1.0'?>", "the pipeline file comes first"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_a_remedy(tmp_path: Path, text: str, remedy: str) -> None:
+    assert remedy in only_mistake(written(tmp_path, text)).remedy
