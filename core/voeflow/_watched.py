@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from lxml import etree
@@ -99,6 +99,14 @@ class WatchedEvent(Event):
             if seen is not None and name not in seen:
                 seen[name] = self._look(name, value)
         return value
+
+    if not TYPE_CHECKING:  # or any name would do
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:  # told in the words that a node would have for it
+                raise AttributeError(f"'Event' object has no attribute '{name}'") from None
 
     def _look(self, name: str, value: object) -> LookedAt:
         if name in _WHOLE:

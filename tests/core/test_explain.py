@@ -293,3 +293,21 @@ def test_what_is_no_event_is_told(pipeline: Path) -> None:
 
 def test_a_source_that_is_not_there_is_told(pipeline: Path) -> None:
     assert voeflow_explain(pipeline, "x.xml", "--source", "nowhere").exit_code == 2
+
+
+def test_a_misspelt_fact_is_told_in_the_words_of_the_node(tmp_path: Path) -> None:
+    @attrs.frozen
+    class Misspelt:
+        def matches(self, event: voeflow.Event) -> bool:
+            return event.postion is None  # type: ignore[attr-defined, no-any-return]
+
+    class Offered:
+        @voeflow.hookimpl
+        def register_filters(self) -> dict[str, type]:
+            return {"misspelt": Misspelt}
+
+    toml = PIPELINE + '[filters.wrong]\nplugin = "misspelt"\n'
+    found = explained(tmp_path, make_event(), toml, Offered())
+
+    told = next(each.reason for each in found.filters if each.name == "wrong")
+    assert "AttributeError: 'Event' object has no attribute 'postion'" in told
