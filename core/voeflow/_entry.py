@@ -93,8 +93,13 @@ def judge(event: Event) -> EventError | None:
 def objection(entry: Entry, event: Event) -> EventError | None:
     """Say what keeps an event that has been read from being stored, if anything does."""
     error = judge(event) if entry.validate == "schema" else None
-    if error is not None or entry.check is None:
-        return error
+    return ask_source(entry, event) if error is None else error
+
+
+def ask_source(entry: Entry, event: Event) -> EventError | None:
+    """Say what the source has against an event, if anything; in a worker thread."""
+    if entry.check is None:
+        return None
     try:
         reason = entry.check(event)
     except Exception as bug:  # noqa: BLE001 - whatever a plugin raises; what cannot be judged is not let in

@@ -193,7 +193,13 @@ class Node(Protocol):
         ...
 
     async def submit_notice(
-        self, notice: Notice, *, mapping: str = "", peer: str = "", where: str = ""
+        self,
+        notice: Notice,
+        *,
+        mapping: str = "",
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """Submit a message that is no VOEvent: a mapping makes one of it, and both are stored in one commit.
 
@@ -208,6 +214,7 @@ class Node(Protocol):
             peer: who sent it, for the log: an address.
             where: where it was found, kept with a notice that is refused: `topic igwn.gwalert, partition 0,
                 offset 12`.
+            check: as for `submit`; it is asked about the event that a mapping made.
 
         Returns:
             What became of it: the IVORN, digest and position are those of the event.

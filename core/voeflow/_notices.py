@@ -11,13 +11,13 @@ import structlog
 import trio
 
 from voeflow import _wall
-from voeflow._entry import Entry
+from voeflow._entry import Entry, ask_source
 from voeflow._errors import EventError
 from voeflow._event import Event
 from voeflow._intake import Intake
 from voeflow._mapping import Fault, ask
 from voeflow._mapping_plugins import MappingPlugin, to_ask
-from voeflow._node_api import Submission
+from voeflow._node_api import Check, Submission
 from voeflow._notice import Notice
 from voeflow._quota import Quota
 from voeflow._store import Store
@@ -76,7 +76,14 @@ class Notices:
         self._faults = Quota(FAULTS_A_MAPPING, FAULT_INTERVAL)
 
     async def submit(
-        self, notice: Notice, *, source: str, mapping: str = "", peer: str = "", where: str = ""
+        self,
+        notice: Notice,
+        *,
+        source: str,
+        mapping: str = "",
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """Submit one notice; see `Node.submit_notice`.
 
@@ -84,7 +91,7 @@ class Notices:
             StoreError: the store cannot be read or written now.
             LookupError: there is no mapping of that name.
         """
-        entry = Entry(notice.content, source, "schema", peer, where, _wall.utcnow())
+        entry = Entry(notice.content, source, "schema", peer, where, _wall.utcnow(), check=check)
         faults: list[str] = []
         asked = to_ask(self._mappings, notice.topic, mapping)
         for plugin in asked:
@@ -129,7 +136,7 @@ class Notices:
                 attachments=known.attachments,
             )
             return _Known(event, known.seq)
-        return ask(
+        made = ask(
             plugin,
             notice,
             self._store.earlier,
@@ -137,6 +144,8 @@ class Notices:
             received=entry.received,
             max_event=max_event,
         )
+        objection = ask_source(entry, made) if isinstance(made, Event) else None
+        return made if objection is None else objection
 
     async def _refuse(self, entry: Entry, notice: Notice, reason: str, mapping: str = "") -> Submission:
         entry.refused = reason

@@ -87,14 +87,20 @@ class NodeOfTransport:
         )
 
     async def submit_notice(
-        self, notice: Notice, *, mapping: str = "", peer: str = "", where: str = ""
+        self,
+        notice: Notice,
+        *,
+        mapping: str = "",
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """See `voeflow.Node.submit_notice`; waits until the whole node is ready."""
         _check_types("submit_notice", self.name, (notice, Notice), (mapping, str), (peer, str), (where, str))
         self._ear.note_arrival(peer)
         await self._open.wait()
         submission = await self._notices.submit(
-            notice, source=self.name, mapping=mapping, peer=peer, where=where
+            notice, source=self.name, mapping=mapping, peer=peer, where=where, check=check
         )
         self._ear.note_answer(submission.outcome)
         return submission

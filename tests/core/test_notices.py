@@ -101,6 +101,24 @@ async def test_a_notice_becomes_an_event_with_the_notice_beside_it(tmp_path: Pat
     assert delivery.event.source == "in"
 
 
+async def test_what_the_source_has_against_the_event_made_of_a_notice_refuses_it(tmp_path: Path) -> None:
+    asked = []
+
+    def check(event: voeflow.Event) -> str:
+        asked.append(event.ivorn)
+        return f"its role is {event.role}"
+
+    async with running(tmp_path, NODE, [offering(gcn=Gcn(made=lambda _, __: mapped(7)))]) as (pipeline, _):
+        answer = await node_of(pipeline).submit_notice(notice(7), check=check)
+        later = await node_of(pipeline).submit_notice(notice(7))
+
+    assert (answer.outcome, answer.reason) == ("refused", "its role is observation")
+    assert asked == ["ivo://gcn/alerts#7"]
+    (kept,) = refused(tmp_path)
+    assert kept.raw == notice(7).content
+    assert later.outcome == "accepted"  # from where nothing is against it
+
+
 async def test_a_notice_that_came_before_is_a_duplicate_and_not_mapped_again(tmp_path: Path) -> None:
     gcn = Gcn()
     plugins = [offering(gcn=gcn)]

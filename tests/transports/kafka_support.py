@@ -67,7 +67,13 @@ class KafkaNode:
         return self._keep(raw)
 
     async def submit_notice(
-        self, notice: voeflow.Notice, *, mapping: str = "", peer: str = "", where: str = ""
+        self,
+        notice: voeflow.Notice,
+        *,
+        mapping: str = "",
+        peer: str = "",
+        where: str = "",
+        check: Callable[[voeflow.Event], str] | None = None,
     ) -> voeflow.Submission:
         await self.before(notice.content)
         self.notices.append(notice)

@@ -137,6 +137,17 @@ def test_where_tests_are_kept_a_packet_has_to_say_itself_that_it_is_one() -> Non
     assert understand(message(b"<broken", _test=b"true"), tests="keep") == Packet(b"<broken")
 
 
+def test_where_tests_are_kept_a_notice_has_to_become_one() -> None:
+    found = understand(message(b'{"a": 1}', "json", _test=b"true"), tests="keep")
+    assert isinstance(found, Told)
+    assert found.check is not None
+    assert found.check(voeflow.Event.parse(voevent(role="test"))) == ""
+    assert "its role is observation" in found.check(voeflow.Event.parse(voevent(role="observation")))
+    unmarked = understand(message(b'{"a": 1}', "json"), tests="keep")
+    assert isinstance(unmarked, Told)
+    assert unmarked.check is None
+
+
 def test_a_packet_is_sent_so_that_hop_client_takes_it_for_one() -> None:
     event = voeflow.Event.parse(PACKET)
     headers = headers_for(event, "a-user")

@@ -22,7 +22,8 @@ from transports.kafka_support import (
     running,
     told,
 )
-from voeflow_transports.kafka import _engine, _lane
+from voeflow_transports.kafka import _engine, _lane, consume
+from voeflow_transports.kafka._message import Message, Packet
 from voeflow_transports.kafka.consume import KafkaConsume, default_group
 
 ONE, TWO, THREE = (voevent(f"ivo://a.b/c#{number}") for number in range(3))
@@ -44,6 +45,25 @@ def topic(kafka: Broker) -> str:
 @pytest.fixture
 def group() -> str:
     return f"group-{next(_numbers)}"
+
+
+async def test_a_message_that_trips_its_reader_is_refused_and_does_not_stop_those_after_it(
+    kafka: Broker, topic: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trip(message: Message, *, mapping: str) -> Packet:
+        if message.value == TWO:
+            raise RuntimeError("of our own making")
+        return Packet(message.value or b"")
+
+    monkeypatch.setattr(consume, "understand", trip)
+    kafka.send(topic, ONE, TWO, THREE)
+    with told() as log:
+        async with running(consumer(kafka.address, topic, group=group), node := KafkaNode()):
+            await node.until(lambda: len(node.kept) == 2 and node.refused)
+            await eventually(lambda: kafka.committed(group, topic) == 3)
+    assert node.kept == [ONE, THREE]
+    assert node.refused == [(TWO, "this node cannot read it", f"topic {topic}, partition 0, offset 1")]
+    assert log.all("a message tripped its reader; please report it")
 
 
 async def test_packets_and_notices_come_in_their_order_and_where_they_were_is_known(

@@ -180,7 +180,13 @@ class FakeNode:
         return answered
 
     async def submit_notice(
-        self, notice: Notice, *, mapping: str = "", peer: str = "", where: str = ""
+        self,
+        notice: Notice,
+        *,
+        mapping: str = "",
+        peer: str = "",
+        where: str = "",
+        check: Check | None = None,
     ) -> Submission:
         """See `voeflow.Node.submit_notice`; no mapping is asked, and every notice is accepted."""
         await trio.lowlevel.checkpoint()

@@ -20,8 +20,8 @@ await consume(
 ```
 
 `understand` is called in a worker thread, one message at a time, in the order of each partition; it returns
-`Packet(raw)`, `Told(notice, mapping)`, `Refused(reason)`, `SignOfLife()` or `Passed()`, and what it raises
-ends the transport. It is not asked about a message over `max_message`.
+`Packet(raw)`, `Told(notice, mapping)`, `Refused(reason)`, `SignOfLife()` or `Passed()`. A message over which
+it raises is refused, and told in the log. It is not asked about a message over `max_message`.
 
 librdkafka reads ahead in threads of its own. Here, one worker thread at a time asks it for a batch, and the
 event loop hands the messages to their partitions' lanes, which submit them. What is read and not stored is

@@ -15,6 +15,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
+import attrs
+
 import voeflow
 
 from ._hop_voevent import packet_of
@@ -47,8 +49,8 @@ def understand(message: Message, *, tests: Tests, mapping: str = "") -> Understo
     """Say what a message of Hopskotch is.
 
     A packet that an old hop-client had made JSON of is a packet again. A packet that is marked as a test but
-    does not itself say so is refused where tests are kept: its role is all that tells a test from the real
-    thing further on.
+    does not itself say so is refused where tests are kept, and so is a notice of which no test is made: the
+    role is all that tells a test from the real thing further on.
 
     Args:
         message: the message.
@@ -65,20 +67,26 @@ def understand(message: Message, *, tests: Tests, mapping: str = "") -> Understo
     found = _unwrapped(message, message.value, mapping)
     if marked and isinstance(found, Packet):
         return _of_role_test(found)
+    if marked and isinstance(found, Told):
+        return attrs.evolve(found, check=_no_test)
     return found
 
 
 def _of_role_test(packet: Packet) -> Packet | Refused:
     try:
-        role = voeflow.Event.parse(packet.raw, max_bytes=len(packet.raw)).role
+        event = voeflow.Event.parse(packet.raw, max_bytes=len(packet.raw))
     except voeflow.EventError:
         return packet  # the node says what is wrong with it
-    if role == "test":
-        return packet
-    return Refused(
-        f"its header marks it as a test, but its role is {voeflow.printable(role, 20)}: it would pass for the"
-        " real thing"
-    )
+    reason = _no_test(event)
+    return Refused(reason) if reason else packet
+
+
+def _no_test(event: voeflow.Event) -> str:
+    """Say what is wrong with an event whose message is marked as a test; nothing if it is one."""
+    if event.role == "test":
+        return ""
+    role = voeflow.printable(event.role, 20)
+    return f"its header marks it as a test, but its role is {role}: it would pass for the real thing"
 
 
 def _unwrapped(message: Message, value: bytes, mapping: str) -> Understood:

@@ -196,9 +196,9 @@ class Lane:
         match meaning:
             case Packet(raw):
                 return await node.submit(raw, validate=self.validate, peer=message.topic, where=message.where)
-            case Told(notice, mapping):
+            case Told(notice, mapping, check):
                 return await node.submit_notice(
-                    notice, mapping=mapping, peer=message.topic, where=message.where
+                    notice, mapping=mapping, peer=message.topic, where=message.where, check=check
                 )
             case Refused(reason):
                 value = message.value or b""

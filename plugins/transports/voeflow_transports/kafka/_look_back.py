@@ -111,7 +111,7 @@ def _digest(meaning: Understood) -> bytes:
         case Packet(raw):
             try:
                 return voeflow.Event.parse(raw).digest
-            except voeflow.EventError:
+            except Exception:  # noqa: BLE001 - the node says what is wrong with it
                 return b""
         case Told(notice):
             return notice.digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -58,10 +58,12 @@ class Told:
     Attributes:
         notice: what the mappings are to see.
         mapping: the one mapping to ask; empty for those whose topics fit.
+        check: is asked about the event that it becomes, or None; see `Node.submit_notice`.
     """
 
     notice: voeflow.Notice
     mapping: str = ""
+    check: Callable[[voeflow.Event], str] | None = None
 
 
 @attrs.frozen

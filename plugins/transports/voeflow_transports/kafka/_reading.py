@@ -268,7 +268,11 @@ class Reading:
             return Refused(f"it has {size} bytes; max_message is {self.max_message}")
         if message.malformed:
             return Refused(message.malformed)
-        return self.understand(message)
+        try:
+            return self.understand(message)
+        except Exception as bug:  # one message that trips us must not stop all that come after it
+            log.error("a message tripped its reader; please report it", where=message.where, exc_info=bug)
+            return Refused("this node cannot read it")
 
 
 def _message(raw: Any) -> Message:

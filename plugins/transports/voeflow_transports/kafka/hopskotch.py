@@ -44,7 +44,7 @@ class Hopskotch:
 
     Messages are read as hop-client writes them, of any age: VOEvents that an old one had made JSON of are
     packets again. What is marked as a test (hop-client's `_test`) is dropped, unless `tests` is `"keep"`:
-    then a packet so marked has to be of the role test itself, or it is refused.
+    then a packet so marked, or the event made of a notice, has to be of the role test, or it is refused.
 
     Hopskotch wants a user and password: get one at https://my.hop.scimma.org. What is left out here is taken
     from HOP_USERNAME and HOP_PASSWORD in the environment, or from where `hop auth` keeps it.
