@@ -213,7 +213,27 @@ def test_events_show_tells_the_facts_and_what_became_of_it(stored: Path) -> None
     assert facts["position"]["ra"] == pytest.approx(83.633)
     assert facts["deliveries"][0]["state"] == "dead"
     text = voeflow("events", "show", stored, "ivo://a.bc/d#1").output
-    assert "sink notes: dead after 1 attempts" in text
+    assert "sink notes: dead after 1 attempt" in text
+
+
+def test_events_show_does_not_say_of_a_sink_with_a_condition_that_it_had_the_event(stored: Path) -> None:
+    table = '[handlers.notes]\nplugin = "save"\ndirectory = "notes"\n'
+    stored.write_text(PIPELINE + table)
+    assert "sink notes: done\n" in voeflow("events", "show", stored, "ivo://a.bc/d#2").output
+
+    stored.write_text(PIPELINE + table + 'when = "not test"\n')
+    text = voeflow("events", "show", stored, "ivo://a.bc/d#2").output
+    assert "sink notes: done: delivered, or left out by its `when` or `sources`\n" in text
+
+
+@pytest.mark.parametrize("words", [["events", "list"], ["test"]])
+def test_a_table_in_a_pipe_has_no_blanks_at_the_ends_of_its_lines(
+    stored: Path, packet: Path, words: list[str]
+) -> None:
+    lines = voeflow(*words, stored, *([packet] if words == ["test"] else [])).output.splitlines()
+
+    assert len(lines) >= 3
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_events_show_of_none_exits_with_1(stored: Path) -> None:

@@ -11,7 +11,7 @@ import trio
 from voeflow import _wall
 from voeflow._answers import Envelope, Filters
 from voeflow._command._notices import reader_of_notices
-from voeflow._command._output import console, plain_table
+from voeflow._command._output import console, plain_table, print_table
 from voeflow._command._reading import read_event
 from voeflow._errors import EventError, FilterError
 from voeflow._event import Event
@@ -56,7 +56,7 @@ def show_results(results: Sequence[Result], directory: Path) -> None:
         table.add_row(Text(printable(name)), Text(str(path)), word, Text(failures[0] if failures else ""))
         for failure in failures[1:]:
             table.add_row("", "", "", Text(failure))
-    out.print(table)
+    print_table(table)
     failed = sum(bool(result.failures) for result in results)
     number = f"{len(results)} test{'' if len(results) == 1 else 's'}"
     out.print(Text(f"{number}: {len(results) - failed} passed, {failed} failed."))

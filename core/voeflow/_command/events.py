@@ -13,7 +13,7 @@ import click
 
 from voeflow._command import events_export, events_replay, events_show
 from voeflow._command._facts import brief, refusal, show_time
-from voeflow._command._output import console, plain_table
+from voeflow._command._output import plain_table, print_table
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command.events_selection import NOTHING, Chosen, condition, open_store, selection_options
 from voeflow._errors import StoreError
@@ -116,6 +116,6 @@ def _print_table(rows: Iterator[dict[str, Any]]) -> int:
             table.add_row(
                 *(printable(str(value if value is not None else "-"), 300) for value in row.values())
             )
-        console().print(table)
+        print_table(table)
         number += len(page)
     return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,20 @@ def command(
 ) -> None:
     """Show the events of one IVORN in the store of PIPELINE, and what became of them.
 
-    One IVORN may have come in several forms; all are shown, newest first, and `--raw` prints the newest. With
-    `--refused`, show what was refused under that number. Exit status: 0; 1 if there is none; 2 if the
+    One IVORN may have come in several forms; all are shown, newest first, and `--raw` prints the newest. A
+    sink is done with an event that was delivered to it, and with one that its `when` or `sources` left out.
+    With `--refused`, show what was refused under that number. Exit status: 0; 1 if there is none; 2 if the
     pipeline, or what was asked, is wrong.
     """
     if attachment is not None and (raw or refused):
         fail("--attachment goes with neither --raw nor --refused.", BAD_PIPELINE)
-    loaded = look_or_exit(pipeline).pipeline
-    store = open_store(loaded)
+    look = look_or_exit(pipeline)
+    store = open_store(look.pipeline)
     try:
         if refused:
             _show_refused(_found_refused(store, ivorn), raw, format_)
         else:
-            _show_events(store, _found(store, ivorn), raw, attachment, format_)
+            _show_events(store, _found(store, ivorn), raw, attachment, format_, look.choosy)
     except StoreError as error:
         fail(str(error), BAD_PIPELINE)
     finally:
@@ -74,7 +76,12 @@ def _found_refused(store: StoreReader, number: str) -> Refusal:
 
 
 def _show_events(
-    store: StoreReader, found: list[StoredEvent], raw: bool, attachment: str | None, format_: str
+    store: StoreReader,
+    found: list[StoredEvent],
+    raw: bool,
+    attachment: str | None,
+    format_: str,
+    choosy: Collection[str],
 ) -> None:
     if (raw or attachment is not None) and len(found) > 1:
         click.echo(f"the newest of {len(found)} events of this IVORN:", err=True)
@@ -87,7 +94,7 @@ def _show_events(
             click.echo(json.dumps(_everything(store, store.complete(stored)), ensure_ascii=True))
     else:
         for stored in found:
-            _show(store, store.complete(stored))
+            _show(store, store.complete(stored), choosy)
 
 
 def _attached(stored: StoredEvent, name: str) -> bytes:
@@ -121,7 +128,7 @@ def _everything(store: StoreReader, stored: StoredEvent) -> dict[str, Any]:
     }
 
 
-def _show(store: StoreReader, stored: StoredEvent) -> None:
+def _show(store: StoreReader, stored: StoredEvent, choosy: Collection[str]) -> None:
     facts = _everything(store, stored)
     click.echo(click.style(printable(stored.ivorn, 1000), bold=True))
     position = facts.pop("position")
@@ -147,8 +154,19 @@ def _show(store: StoreReader, stored: StoredEvent) -> None:
     for verdict in facts["verdicts"]:
         _line(f"filter {verdict['filter']}", f"{'holds' if verdict['holds'] else 'no'}: {verdict['reason']}")
     for delivery in facts["deliveries"]:
-        tries = f" after {delivery['attempts']} attempts: {delivery['reason']}" if delivery["reason"] else ""
-        _line(f"sink {delivery['sink']}", delivery["state"] + tries)
+        state = delivery["state"]
+        # The store knows that a sink is through with it; that it did not want it is no other state.
+        if state == "done" and delivery["sink"] in choosy:
+            state = "done: delivered, or left out by its `when` or `sources`"
+        _line(f"sink {delivery['sink']}", state + _tries(delivery["attempts"], delivery["reason"]))
+
+
+def _tries(attempts: int, reason: str) -> str:
+    if not reason:
+        return ""
+    # None where the filters gave no answer: the sink itself was not tried.
+    number = {0: "", 1: " after 1 attempt"}.get(attempts, f" after {attempts} attempts")
+    return f"{number}: {reason}"
 
 
 def _line(name: str, value: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voeflow._command._output import console, plain_table
+from voeflow._command._output import console, plain_table, print_table
 from voeflow._command._pipelines import fail, warn
 from voeflow._keys import HandlerKeys, SinkKeys, SourceKeys
 from voeflow._mapping_plugins import MappingPlugin
@@ -55,7 +55,7 @@ def _list(plugins: Plugins) -> None:
         table.add_row(plugin.kind, plugin.name, _summary(plugin.cls), plugin.distribution)
     for mapping in plugins.mappings:
         table.add_row("mapping", mapping.name, _summary(mapping.mapping), mapping.distribution)
-    console().print(table)
+    print_table(table)
 
 
 def _summary(documented: object) -> str:
@@ -81,11 +81,11 @@ def _describe(plugin: Plugin) -> None:
     out.print()
     out.print(Text(inspect.getdoc(plugin.cls) or "(no documentation)"))
     out.print()
-    out.print(_options(plugin.cls))
+    print_table(_options(plugin.cls))
     for cls in _common(plugin):
         out.print()
         out.print(Text(f"Keys that every such {plugin.kind} has:"))
-        out.print(_options(cls, plugin.cls))
+        print_table(_options(cls, plugin.cls))
 
 
 def _common(plugin: Plugin) -> list[type]:

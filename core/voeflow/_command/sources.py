@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from voeflow._command._facts import show_time
-from voeflow._command._output import console, plain_table
+from voeflow._command._output import plain_table, print_table
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command.events_selection import open_store
 from voeflow._errors import StoreError
@@ -81,7 +81,7 @@ def _print(found: list[tuple[SourceLook, Heard]]) -> None:
             show_seconds(source.silent_after) if source.silent_after is not None else "-",
             _shown(heard.alarm.since) if heard.alarm is not None else "-",
         )
-    console().print(table)
+    print_table(table)
 
 
 def _shown(moment: float | None) -> str:

@@ -12,7 +12,7 @@ import trio
 from voeflow._answers import Envelope, Filters
 from voeflow._command._expected import run_tests, show_results
 from voeflow._command._notices import made_of, reader_of_notices
-from voeflow._command._output import console, plain_table
+from voeflow._command._output import console, plain_table, print_table
 from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
 from voeflow._command._reading import read_event
 from voeflow._errors import EventError, FilterError
@@ -91,13 +91,13 @@ async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) 
         table = plain_table("filter", "holds", "why")
         for name, answer in answers.items():
             table.add_row(name, _word(answer.holds), Text(answer.why))
-        out.print(table)
+        print_table(table)
     table = plain_table("sink", "gets it", "when")
     for sink in pipeline.sinks:
         decided = sink.when.decide({n: a.holds for n, a in answers.items() if a.holds is not None})
         gets = decided if isinstance(decided, bool) else None
         table.add_row(sink.name, _word(gets), Text(_condition(sink)))
-    out.print(table)
+    print_table(table)
 
 
 async def _ask(filters: Filters, name: str, envelope: Envelope) -> _Answer:
