@@ -28,6 +28,7 @@ METHODS: Mapping[Kind, tuple[str, str]] = MappingProxyType(
     }
 )
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
@@ -79,6 +80,8 @@ def why_unusable(kind: Kind, name: object, cls: object) -> str:
         return f"the {kind} {name} ({cls.__name__}) is no attrs class: write @attrs.frozen above it"
     if not callable(getattr(cls, method, None)):
         return f"the {kind} {name} ({cls.__name__}) has no {method}: write `{signature}`"
+    if not _can_be_called(cls, method, kind):
+        return f"the {kind} {name} ({cls.__name__}) has a {method} of other parameters: write `{signature}`"
     if kind == "transport" and not inspect.iscoroutinefunction(inspect.unwrap(getattr(cls, method))):
         return f"the {kind} {name} ({cls.__name__}) has a {method} that is not async: write `{signature}`"
     if kind == "filter" and wants_places(getattr(cls, method)) and _on_the_loop(cls):
@@ -96,6 +99,28 @@ def why_unusable(kind: Kind, name: object, cls: object) -> str:
         if mistakes:
             return f"the {kind} {name} ({cls.__name__}) has a bad class variable: {mistakes[0]}"
     return ""
+
+
+def _can_be_called(cls: type, method: str, kind: Kind) -> bool:
+    """Whether the method takes what a node calls it with; yes where that cannot be known."""
+    function = inspect.getattr_static(cls, method)
+    if not inspect.isfunction(function):  # a static or class method, something in C, an object
+        return True
+    try:
+        signature = inspect.signature(function)
+        if kind == "transport":
+            signature.bind(None, None, task_status=None)
+        elif kind == "filter" and wants_places(function):
+            signature.bind(None, None, places=None)
+        elif (
+            kind == "handler" and sum(each.kind in _POSITIONAL for each in signature.parameters.values()) > 2
+        ):
+            signature.bind(None, None, None)
+        else:
+            signature.bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _on_the_loop(cls: Any) -> bool:

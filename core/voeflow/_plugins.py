@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
@@ -21,6 +22,7 @@ from voeflow._deprecation import VoeflowDeprecationWarning, noted
 from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
 from voeflow._mapping_plugins import MappingPlugin, in_order, why_no_mapping
+from voeflow._names import nearest
 from voeflow._observers import Observers
 from voeflow._plugin import METHODS, Kind, Plugin, is_name, shown
 from voeflow._raised import describe
@@ -289,4 +291,7 @@ def _check_implementations(manager: pluggy.PluginManager, plugin: object) -> Non
 
 def _validation(error: pluggy.PluginValidationError) -> str:
     """Give pluggy's message in one line, without its account of every object involved."""
+    if found := re.match(r"unknown hook '(?P<name>\w+)'", str(error)):
+        known = [name for name, each in vars(_hookspecs).items() if hasattr(each, f"{PROJECT}_spec")]
+        return f"there is no hook {found['name']} ({nearest(found['name'], known, 'hooks')})"
     return printable(" ".join(str(error).split()), 500)

@@ -161,7 +161,8 @@ def test_a_misspelt_hook_is_an_error_and_none_of_its_plugin_is_used(install: Ins
     plugins = load_plugins()
     assert "night" not in plugins.filters
     assert "day" in plugins.filters
-    assert "register_filtres" in failure(plugins, "a-misspelt 1.2").reason
+    reason = failure(plugins, "a-misspelt 1.2").reason
+    assert reason == 'there is no hook register_filtres (did you mean "register_filters"?)'
 
 
 def test_an_unknown_parameter_of_a_hook_is_an_error() -> None:
@@ -249,6 +250,27 @@ class Still:
 
 
 @attrs.frozen
+class Selfless:
+    def matches(event: object) -> bool:  # type: ignore[misc]  # noqa: N805
+        return True
+
+
+@attrs.frozen
+class Alone:
+    def handle(self) -> None: ...
+
+
+@attrs.frozen
+class Crowded:
+    def handle(self, event: object, delivery: object, node: object) -> None: ...
+
+
+@attrs.frozen
+class Positional:
+    async def run(self, node: object, task_status: object, more: object) -> None: ...
+
+
+@attrs.frozen
 class Greedy(Note):
     retries: int = 3
 
@@ -280,6 +302,30 @@ class Needy(Receive):
             "x",
             Still,
             "the transport x (Still) has a run that is not async: write `async def run(self, node, *, ",
+        ),
+        (
+            "filters",
+            "x",
+            Selfless,
+            "the filter x (Selfless) has a matches of other parameters: write `def matches(self, event)`",
+        ),
+        (
+            "handlers",
+            "x",
+            Alone,
+            "the handler x (Alone) has a handle of other parameters: write `def handle(self, event)`",
+        ),
+        (
+            "handlers",
+            "x",
+            Crowded,
+            "the handler x (Crowded) has a handle of other parameters: write `def handle(self, event)`",
+        ),
+        (
+            "transports",
+            "x",
+            Positional,
+            "the transport x (Positional) has a run of other parameters: write `async ",
         ),
         ("filters", "x", Role(), "the filter x must be a class, got Role Role(roles=())"),
         ("filters", "a b", Role, "str 'a b' cannot name a filter: write letters, digits"),

@@ -73,7 +73,7 @@ async def test_packets_are_printed_and_saved_as_they_are(tmp_path: Path) -> None
 def test_a_broker_that_is_not_there_is_exit_status_3() -> None:
     result = CliRunner().invoke(listen, ["127.0.0.1:1"])
     assert result.exit_code == 3
-    assert result.stderr == "cannot listen to 127.0.0.1:1: cannot be reached: Connection refused\n"
+    assert result.stderr == "cannot reach 127.0.0.1:1: Connection refused\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -172,7 +172,10 @@ class _Listening:
     def failed(self, remote: Address, ending: Ending) -> None:
         """End at the first failure if there was no success before it."""
         if not self._reached and not ending.heard:
-            self.end(3, f"cannot listen to {remote}: {voeflow.printable(ending.reason)}")
+            reason = voeflow.printable(ending.reason)
+            unreached = reason.removeprefix("cannot be reached: ")
+            verb = "reach" if unreached != reason else "listen to"
+            self.end(3, f"cannot {verb} {remote}: {unreached}")
         self._reached = True
 
     def end(self, status: int, failure: str) -> None:
