@@ -37,6 +37,13 @@ def test_a_commit_that_failed_is_due_again_with_all_that_was_done_since() -> Non
     assert offsets.due(None) == 9
 
 
+def test_a_beginning_that_could_not_be_committed_is_due_again_though_nothing_came() -> None:
+    offsets = Offsets(committed=7, next=7)
+    assert offsets.due(None) is None
+    offsets.committed = -1
+    assert offsets.due(None) == 7
+
+
 def test_what_is_stored_waits_to_be_delivered_where_that_counts() -> None:
     offsets = Offsets()
     place = offsets.begin(7)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 import trustme
+from confluent_kafka import Consumer, TopicPartition
 
 import voeflow
 from faults.cable import Cable
@@ -224,6 +225,28 @@ def test_a_relative_path_in_a_setting_is_a_mistake() -> None:
 def test_a_server_that_is_no_host_and_port_is_a_mistake(server: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         KafkaConsume(servers=(server,), topics=("t",))
+
+
+@pytest.mark.slow
+async def test_where_a_group_begins_is_committed_though_that_fails_at_first_and_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_engine, "_COMMIT_AGAIN", 0.1)
+    with told() as log, mock_cluster() as mock:
+        mock.create("t")
+        mock.fail(OFFSET_COMMIT, *[_INVALID_COMMIT_OFFSET_SIZE] * 3)
+        settings = {"session.timeout.ms": 6000}
+        transport = consumer(mock.address, "t", group="new", start="latest", settings=settings)
+        asker = Consumer({"bootstrap.servers": mock.address, "group.id": "new", "log_level": 0})
+
+        def committed() -> int:
+            (found,) = asker.committed([TopicPartition("t", 0)], timeout=5)
+            return int(found.offset)
+
+        async with running(transport, KafkaNode()):
+            await log.until("offsets not committed")
+            await eventually(lambda: committed() == 0)
+        asker.close()
 
 
 @pytest.mark.slow

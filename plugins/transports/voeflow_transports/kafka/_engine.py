@@ -44,6 +44,7 @@ from voeflow_transports.vtp._sparingly import Sparingly
 
 from ._lane import Held, Lane
 from ._message import Message, Understood
+from ._offsets import Offsets
 from ._reading import Reading
 from ._start import Start, Starter
 from ._telling import Remedies, Telling
@@ -236,9 +237,13 @@ class _Consuming:
                 due.append(TopicPartition(lane.topic, lane.partition, offset))
         return due
 
-    def _assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def _assigned(self, partitions: Sequence[tuple[str, int]], begins: Mapping[tuple[str, int], int]) -> None:
         for topic, partition in partitions:
             lane = Lane(topic, partition, self.node, self.terms.validate, self._held, self._told)
+            if (begin := begins.get((topic, partition))) is not None:
+                # Committed at once; if that fails again and again, though no message ever comes: at the next
+                # start the group would be new once more, and `latest` pass over what came meanwhile.
+                lane.offsets = Offsets(committed=begin, next=begin)
             self._lanes[topic, partition] = lane
             self._nursery.start_soon(lane.run)
         if partitions:

@@ -52,7 +52,8 @@ class Reading:
         look_back: how far to read back in a partition that is assigned, in seconds; 0 for not at all.
         telling: what tells of trouble.
         lane_of: gives the lane of a partition that is ours.
-        assigned: on the event loop, takes partitions.
+        assigned: on the event loop, takes partitions, and of those in which nothing was committed yet the
+            offsets with which they begin.
         release: on the event loop, gives partitions up; returns what to commit.
         lost: on the event loop, drops partitions.
         uncommitted: the partitions whose last commit failed.
@@ -66,7 +67,7 @@ class Reading:
     look_back: float
     telling: Telling
     lane_of: Callable[[str, int], Lane | None]
-    assigned: Callable[[Partitions], None]
+    assigned: Callable[[Partitions, Mapping[tuple[str, int], int]], None]
     release: Callable[[Partitions], Any]
     lost: Callable[[Partitions], None]
     uncommitted: list[tuple[str, int]] = attrs.field(factory=list, init=False)
@@ -180,7 +181,8 @@ class Reading:
             consumer.assign(placed)
         if self._paused:
             consumer.pause(placed)
-        trio.from_thread.run_sync(self.assigned, _pairs(placed))
+        begins = {(each.topic, each.partition): each.offset for each in fresh}
+        trio.from_thread.run_sync(self.assigned, _pairs(placed), begins)
         if fresh:
             self._commit(fresh)  # or who comes next before the first message would begin anew
 
