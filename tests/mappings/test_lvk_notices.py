@@ -179,6 +179,9 @@ def test_a_burst_has_its_frequency_and_duration_and_no_empty_groups() -> None:
         ({"superevent_id": "MS260304xy"}, "test"),
         ({"superevent_id": "TS260304xy"}, "test"),
         ({"event__search": "MDC"}, "test"),
+        ({"event__search": "mdc"}, "test"),
+        ({"event__group": "TEST"}, "test"),
+        ({"alert_type": "Preliminary"}, "observation"),
         ({"event__group": "Test"}, "test"),
     ],
 )

@@ -148,6 +148,8 @@ def test_the_newer_names_of_an_ellipse_are_understood() -> None:
         ({"alert_tense": "injection"}, "test"),
         ({"alert_tense": "mock"}, "test"),
         ({"alert_type": "test"}, "test"),
+        ({"alert_type": "TEST"}, "test"),
+        ({"alert_tense": " Test"}, "test"),
         ({"$schema": "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/test/a.schema.json"}, "test"),
     ],
 )

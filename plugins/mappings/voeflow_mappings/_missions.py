@@ -56,7 +56,7 @@ def source(topic: str, schema: str) -> Source | None:
     if not parts:
         return None
     test = "test" in re.split(
-        r"[/._-]", f"{by_schema[1] if by_schema else ''}.{by_topic[1] if by_topic else ''}"
+        r"[/._-]", f"{by_schema[1] if by_schema else ''}.{by_topic[1] if by_topic else ''}".lower()
     )
     return Source(_NAMES.get(parts[0], parts[0]), re.sub(r"[^A-Za-z0-9-]", "-", parts[-1])[:60], test)
 

@@ -59,7 +59,7 @@ def _map(notice: Notice, alert: Fields, earlier: Earlier) -> Mapped:
     name = alert.text("superevent_id")
     if not _NAME.fullmatch(name):
         raise alert.wrong("superevent_id", "the name of a superevent such as S190425z")
-    kind = words.KINDS.get(alert.text("alert_type"))
+    kind = words.KINDS.get(alert.text("alert_type").strip().upper())
     if kind is None:
         raise alert.wrong("alert_type", " or ".join(words.KINDS))
     created = alert.time("time_created")
@@ -106,7 +106,8 @@ def _map(notice: Notice, alert: Fields, earlier: Earlier) -> Mapped:
 
 def _role(name: str, event: Fields) -> str:
     """Mock and test events are tests, by their names, as LVK had it; so are mock data challenges."""
-    mock = name[0] in "MT" or event.text("search") == "MDC" or event.text("group") == "Test"
+    search, group = (event.text(field).strip().lower() for field in ("search", "group"))
+    mock = name[0] in "MT" or search == "mdc" or group == "test"
     return "test" if mock else "observation"
 
 

@@ -105,9 +105,10 @@ def _map(notice: Notice, fields: Fields, source: _missions.Source, earlier: Earl
     own_name = _part((ids or names or ("",))[0])
     if own_name:
         event += f"{own_name}_"
-    place = (date.moment, _RANKS.get(alert_type, 0), record or 0)
+    said = _plain(alert_type)
+    place = (date.moment, _RANKS.get(said, 0), record or 0)
     # A later record of a notice that says no type is an update of the one before.
-    kind = _CITES.get(alert_type or ("update" if (record or 0) > 1 else ""), "")
+    kind = _CITES.get(said or ("update" if (record or 0) > 1 else ""), "")
     suffix = [
         re.sub("[^A-Za-z]", "", alert_type)[:_MAX_PART] or "notice",
         *([] if record is None else [str(record)]),
@@ -120,7 +121,7 @@ def _map(notice: Notice, fields: Fields, source: _missions.Source, earlier: Earl
         ivorn=event + "_".join(suffix),
         author=stream,
         date=date.text,
-        role=_role(fields, alert_type, source),
+        role=_role(fields, said, source),
         contact=Contact(short_name=mission[:_MAX_PART]),
         description=fields.text("description")[:10_000] or _told(mission, instrument, alert_type),
         params=[*params, *budget.note()],
@@ -151,10 +152,15 @@ def _record(fields: Fields) -> int | None:
     return int(record) if record is not None and record.is_integer() and 0 <= record < 1e9 else None
 
 
+def _plain(word: str) -> str:
+    """Give a word of the schema, however it is written: `TEST` must not pass for the real thing."""
+    return word.strip().lower()
+
+
 def _role(fields: Fields, alert_type: str, source: _missions.Source) -> str:
     if source.test or alert_type in _TEST_TYPES:
         return "test"
-    return _ROLES.get(fields.text("alert_tense"), "observation")
+    return _ROLES.get(_plain(fields.text("alert_tense")), "observation")
 
 
 def _told(mission: str, instrument: str, alert_type: str) -> str:
@@ -248,6 +254,6 @@ def _place_in(event: str) -> Callable[[str], Place | None]:
         """Where a packet is in the sequence of `event`; None where it is of another."""
         found = _SUFFIX.fullmatch(ivorn.removeprefix(event))
         moment = from_compact(found[3]) if found else None
-        return (moment, _RANKS.get(found[1], 0), int(found[2] or 0)) if found and moment else None
+        return (moment, _RANKS.get(_plain(found[1]), 0), int(found[2] or 0)) if found and moment else None
 
     return place
