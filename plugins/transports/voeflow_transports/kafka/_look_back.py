@@ -89,20 +89,26 @@ def go_back(consumer: Any, placed: Sequence[Any], seconds: float) -> dict[tuple[
 def is_what_was_committed(consumer: Any, topic: str, partition: int, committed: int) -> bool:
     """Say whether a partition is still the one in which an offset was committed.
 
-    A topic that was made anew has fewer messages: none of them has been dealt with. It is asked for what the
-    last messages that were fetched came with, which spares the question, and is right at a broker (Tansu)
-    that answers that question with what was the end a while ago.
+    A topic that was made anew has fewer messages: none of them has been dealt with. Its end comes with what
+    is fetched; where that is from a replica which is a little behind (Kafka, with `client.rack`), the broker
+    is asked, who may tell what was the end a while ago (Tansu). So either is enough.
 
     Args:
         consumer: librdkafka's; it has given a message of the partition.
         topic: the topic's name.
         partition: the number of the partition.
         committed: the offset.
+
+    Raises:
+        confluent_kafka.KafkaException: the broker did not say.
     """
     from confluent_kafka import TopicPartition
 
-    ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
-    return ends is not None and int(ends[1]) >= committed
+    place = TopicPartition(topic, partition)
+    fetched = consumer.get_watermark_offsets(place, cached=True)
+    if fetched is not None and int(fetched[1]) >= committed:
+        return True
+    return int(consumer.get_watermark_offsets(place, timeout=_PATIENCE)[1]) >= committed
 
 
 def _digest(meaning: Understood) -> bytes:
