@@ -106,7 +106,8 @@ def _scalar(registered: Any, read: Callable[[Any], object]) -> _Hook:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise ValueError(f"expected a string, got {show_value(value)}")
+    quoted = f' (write "{value}")' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    raise ValueError(f"expected a string, got {show_value(value)}{quoted}")
 
 
 def _truth(value: Any) -> bool:

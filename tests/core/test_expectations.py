@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
 import voeflow
 from voeflow._command import main
+from voeflow._expectations import Expectation
 from voeflow._pipeline import load_pipeline
 from voeflow._plugins import load_plugins
 from voeflow.testing import sample_packet
@@ -223,6 +225,13 @@ holds = "test"
     keys = ("evnt", "hold", "name", "event", "received", "holds_not[0]", "reaches", "after", "source")
     assert places == {*(f"tests[0].{key}" for key in keys), "tests[1].event"}
     assert told[-1].startswith("10 mistakes found")
+
+
+def test_the_help_tells_every_key_of_a_test() -> None:
+    told = CliRunner().invoke(main, ["test", "--help"]).output.split("The keys of a test are ")[1]
+
+    keys = told.split(".")[0].replace(" and ", ", ").replace("\n", " ").split(",")
+    assert {key.strip() for key in keys} == {field.name for field in attrs.fields(Expectation)}
 
 
 def test_check_counts_the_tests(path: Path) -> None:

@@ -115,7 +115,7 @@ def test_an_xpath_is_compiled() -> None:
 @pytest.mark.parametrize(
     ("key", "written", "mistake"),
     [
-        ("text", 3, ": expected a string, got 3"),
+        ("text", 3, ': expected a string, got 3 (write "3")'),
         ("count", 2.9, ": expected a whole number, got 2.9"),
         ("count", True, ": expected a whole number, got true"),
         ("count", "3", ': expected a whole number, got "3"'),
@@ -130,10 +130,10 @@ def test_an_xpath_is_compiled() -> None:
         ("level", 1.0, ": expected 1 or 2, got 1.0"),
         ("kind", "b", ': expected "a" or 1, got "b"'),
         ("site", "west", ': expected "north" or "south", got "west"'),
-        ("maybe", 3, ": expected a string, got 3"),
+        ("maybe", 3, ': expected a string, got 3 (write "3")'),
         ("either", "soon", ': expected duration or "never", got "soon"'),
         ("words", "./slew.sh", ': expected a list of strings, got "./slew.sh" (write ["./slew.sh"])'),
-        ("words", ["a", 3], "[1]: expected a string, got 3"),
+        ("words", ["a", 3], '[1]: expected a string, got 3 (write "3")'),
         ("place", [1], ": expected 2 values in brackets, got 1"),
         ("headers", {"a": "b"}, '.a: expected a whole number, got "b"'),
         ("headers", ["a"], ': expected a table, as { name = ... }, got ["a"]'),
@@ -208,7 +208,7 @@ def test_a_missing_key_is_told_with_its_help() -> None:
 def test_a_lone_value_stands_for_a_list_where_the_field_says_so() -> None:
     assert read(Mail, to="a@b", server="s").to == ("a@b",)
     assert read(Mail, to=["a@b", "c@d"], server="s").to == ("a@b", "c@d")
-    assert mistakes_of(Mail, to=3, server="s") == ["handlers.x.to: expected a string, got 3"]
+    assert mistakes_of(Mail, to=3, server="s") == ['handlers.x.to: expected a string, got 3 (write "3")']
 
 
 def test_every_validator_is_asked_and_keeps_its_words() -> None:
@@ -221,7 +221,7 @@ def test_every_validator_is_asked_and_keeps_its_words() -> None:
 def test_validators_are_asked_where_other_keys_are_wrong() -> None:
     told = mistakes_of(Mail, server=1, hour=21)
     assert told[1:] == [
-        "handlers.x.server: expected a string, got 1",
+        'handlers.x.server: expected a string, got 1 (write "1")',
         "handlers.x.hour: expected at most 20, got 21",
     ]
 
@@ -256,7 +256,7 @@ def test_a_value_is_read_as_what_the_fields_converter_takes() -> None:
 
 def test_what_a_converter_refuses_is_a_mistake_of_its_key() -> None:
     assert mistakes_of(Converted, port="http") == ["handlers.x.port: expected a port, got http"]
-    assert mistakes_of(Converted, port=80) == ["handlers.x.port: expected a string, got 80"]
+    assert mistakes_of(Converted, port=80) == ['handlers.x.port: expected a string, got 80 (write "80")']
 
 
 @attrs.frozen

@@ -396,7 +396,7 @@ def test_the_error_names_the_file_on_every_line(loader: Loader) -> None:
         ),
         (
             SAVE + "when = 3",
-            "handlers.x.when: expected a string, got 3",
+            'handlers.x.when: expected a string, got 3 (write "3")',
         ),
         (
             SAVE + 'when = "a &"',

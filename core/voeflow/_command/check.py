@@ -9,7 +9,7 @@ import click
 from voeflow._command._pipelines import pipeline_argument, read_or_exit
 
 
-@click.command("check")
+@click.command("check", short_help="Tell every mistake in PIPELINE, and start nothing.")
 @pipeline_argument
 def command(pipeline: Path) -> None:
     """Check PIPELINE as `run` would, and start nothing; also that the event files of its [[tests]] are there.

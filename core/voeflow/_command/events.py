@@ -22,7 +22,7 @@ from voeflow._store_select import DeadLetter, select, select_dead, select_refuse
 from voeflow._text import printable
 
 
-@click.group("events")
+@click.group("events", short_help="Look into a pipeline's event store; export and replay.")
 def command() -> None:
     """Look into a pipeline's event store, also while its node runs; copy events out, hand them over again."""
 

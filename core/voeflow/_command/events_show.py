@@ -57,7 +57,10 @@ def command(
 def _found(store: StoreReader, ivorn: str) -> list[StoredEvent]:
     found = find(store, ivorn)
     if not found:
-        click.echo(f"no event {printable(ivorn)} in {store.path}", err=True)
+        click.echo(
+            f"no event {printable(ivorn)} in {store.path}; `voeflow events list` tells the IVORNs there are",
+            err=True,
+        )
         sys.exit(NOTHING)
     return found
 

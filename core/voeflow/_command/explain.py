@@ -27,7 +27,7 @@ _WORDS = {True: "yes", False: "no", None: "open"}
 _STYLES = {True: "green", False: "red", None: "yellow"}
 
 
-@click.command("explain")
+@click.command("explain", short_help="Say why PIPELINE would do with an EVENT what it would.")
 @pipeline_argument
 @click.argument("event", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--source", default="", help="The transport that it comes in through; any, if left out.")

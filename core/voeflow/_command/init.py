@@ -13,7 +13,7 @@ from voeflow._command._pipelines import fail
 NAME = "pipeline.toml"
 
 
-@click.command("init")
+@click.command("init", short_help="Write a commented starter pipeline.toml.")
 @click.argument("directory", default=".", type=click.Path(path_type=Path, file_okay=False))
 def command(directory: Path) -> None:
     """Write a commented starter pipeline.toml into DIRECTORY (here, if left out).

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-@click.command("plugins")
+@click.command("plugins", short_help="List the installed plugins, or tell one's options.")
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
     """List the installed plugins; with NAME, tell its documentation and its options.

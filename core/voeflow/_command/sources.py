@@ -24,7 +24,7 @@ from voeflow._text import printable
 SILENT = 1
 
 
-@click.command("sources")
+@click.command("sources", short_help="Tell when each source of PIPELINE was last heard.")
 @pipeline_argument
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(pipeline: Path, format_: str) -> None:

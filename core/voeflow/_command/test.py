@@ -21,7 +21,7 @@ from voeflow._tables import HandlerTable, Pipeline, TransportTable
 from voeflow._text import printable
 
 
-@click.command("test")
+@click.command("test", short_help="Hold PIPELINE to its [[tests]], or try EVENT files on it.")
 @pipeline_argument
 @click.argument("events", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--topic", default="", help="Of notices: the topic that they come from, as igwn.gwalert.")
@@ -33,6 +33,9 @@ def command(pipeline: Path, events: tuple[Path, ...], topic: str, mapping: str, 
     Nothing is sent, saved or run. Without an EVENT, every table [[tests]] of the pipeline file is tried: an
     event, the filters that are expected to hold or not, the sinks that are expected to get it or not. With
     EVENTs, it is told for each which filters hold, and why, and which sinks would get it.
+
+    The keys of a test are name, event, after, source, received, topic, holds, holds_not, reaches and
+    reaches_not.
 
     An EVENT is a VOEvent; or a notice, which a mapping makes a VOEvent of, as it would in the node: what came
     earlier is looked up in the store, if there is one, and among the files before it. Exit status: 0; 1 if a

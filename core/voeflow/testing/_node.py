@@ -143,7 +143,7 @@ def readable_log() -> Iterator[None]:
 
 
 def read_pipeline(
-    pipeline: str | Path, directory: Path, plugins: Sequence[object], environ: Mapping[str, str]
+    pipeline: str | Path, directory: Path, plugins: Sequence[object], environ: Mapping[str, str] | None
 ) -> tuple[Pipeline, Observers]:
     """Read a pipeline, given as text or as a file, with the installed plugins, the stand-ins and others.
 
@@ -157,7 +157,7 @@ def read_pipeline(
     loaded = load_plugins([StandIns(), *plugins])
     if own := [each for each in loaded.failed if each.distribution == "no distribution"]:
         raise ExceptionGroup("plugins of the test cannot be used", own)
-    return load_pipeline(path, loaded, environ), loaded.observers
+    return load_pipeline(path, loaded, os.environ if environ is None else environ), loaded.observers
 
 
 @attrs.frozen
@@ -207,7 +207,7 @@ async def running_node(
     directory: Path,
     *,
     plugins: Sequence[object] = (),
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[LiveNode]:
     """Run a node, with everything that its pipeline names, for the length of a block.
 
@@ -218,7 +218,7 @@ async def running_node(
         pipeline: the pipeline, as text or as a file.
         directory: where a pipeline given as text is written to, which its relative paths are relative to.
         plugins: modules or objects with hook implementations, besides what is installed.
-        environ: the environment that the pipeline's strings refer to.
+        environ: the environment that the pipeline's strings refer to; this process's, if left out.
 
     Returns:
         For the block: the node, ready and taking events. At the end of the block it drains and stops.

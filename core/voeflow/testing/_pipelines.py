@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -110,7 +109,7 @@ def run_pipeline(
     live: Collection[str] = (),
     directory: Path | None = None,
     plugins: Sequence[object] = (),
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     start: datetime | str = BEGINNING,
     within: float = WITHIN,
     may_fail: bool = False,
@@ -138,7 +137,7 @@ def run_pipeline(
         directory: what the relative paths of a pipeline given as text are relative to; a directory that is
             then removed if left out.
         plugins: modules or objects with hook implementations, besides what is installed.
-        environ: the environment that the pipeline's strings refer to.
+        environ: the environment that the pipeline's strings refer to; this process's, if left out.
         start: what the clock shows at the beginning, with a time zone, or as text in UTC; events are
             received then.
         within: how long an event may take to reach its sinks, in seconds of simulated time.

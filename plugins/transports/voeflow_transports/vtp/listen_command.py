@@ -36,7 +36,7 @@ _LONGEST_NAME = 100
 _MAX_EVENT = 2**20
 
 
-@click.command("listen")
+@click.command("listen", short_help="Subscribe to a broker and print a line for each event.")
 @click.argument("remote", metavar="HOST[:PORT]")
 @click.option(
     "--xpath", multiple=True, help="Ask the broker for events for which this holds; may be repeated."
