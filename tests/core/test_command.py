@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from support.nodes import running
 from support.samples import voevent
 from voeflow._command import main
+from voeflow._command.plugins import _documentation
 
 PIPELINE = """
 [transports.in]
@@ -262,6 +264,28 @@ def test_plugins_of_a_name_tells_its_options() -> None:
     assert result.exit_code == 0
     assert "directory" in result.output
     assert "(required)" in result.output or "path" in result.output
+
+
+def test_a_terminal_breaks_the_lines_of_documentation_itself() -> None:
+    class Documented:
+        """Pass events.
+
+        The first line of a paragraph,
+        and its second: `when` is
+        `test`.
+
+            [filters.x]
+            plugin = "x"
+
+        - one
+        - two
+        """
+
+    assert _documentation(Documented, fitted=False) == inspect.getdoc(Documented)
+    assert _documentation(Documented, fitted=True) == (
+        "Pass events.\n\nThe first line of a paragraph, and its second: `when` is `test`.\n\n"
+        '    [filters.x]\n    plugin = "x"\n\n- one\n- two'
+    )
 
 
 def test_plugins_of_an_unknown_name_tells_the_nearest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-import voeflow
+import voeflow.testing
 from voeflow.testing import Outcome, UndeliveredError, make_event, run_pipeline, sample_packet
 
 PIPELINE = """
@@ -199,3 +200,8 @@ def test_the_fixtures_are_the_functions(
     assert len(outcome["archive"]) == len(sample_packets)  # authors may not break the grammar
     assert (tmp_path / "pipeline.toml").exists()
     assert json.dumps(outcome.ivorns("slew"))
+
+
+def test_help_does_not_show_the_environment() -> None:
+    for function in (voeflow.testing.run_pipeline, voeflow.testing.running_node):
+        assert inspect.signature(function).parameters["environ"].default is None

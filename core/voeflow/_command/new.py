@@ -46,7 +46,7 @@ def command() -> None:
     """Begin something of your own."""
 
 
-@command.command("plugin")
+@command.command("plugin", short_help="Write a distribution of plugins that works at once.")
 @click.argument("name")
 @click.option(
     "--directory",

@@ -62,13 +62,27 @@ def _summary(documented: object) -> str:
     return printable((inspect.getdoc(documented) or "").partition("\n")[0], 120)
 
 
+def _documentation(documented: object, *, fitted: bool) -> str:
+    """Give a docstring; `fitted` joins the lines of a paragraph, for a terminal that breaks them itself."""
+    text = inspect.getdoc(documented) or "(no documentation)"
+    if not fitted:
+        return text
+    return "\n\n".join(_joined(paragraph) for paragraph in text.split("\n\n"))
+
+
+def _joined(paragraph: str) -> str:
+    lines = paragraph.split("\n")
+    is_prose = all(line[:1].isalnum() or line[:1] in "`\"'([{" for line in lines)
+    return " ".join(lines) if is_prose else paragraph
+
+
 def _describe_mapping(plugin: MappingPlugin) -> None:
     from rich.text import Text
 
     out = console()
     out.print(Text(f"{plugin.name}, a mapping from {plugin.distribution}", style="bold"))
     out.print()
-    out.print(Text(inspect.getdoc(plugin.mapping) or "(no documentation)"))
+    out.print(Text(_documentation(plugin.mapping, fitted=out.is_terminal)))
     out.print()
     out.print(Text(f"It is asked about notices of the topics {', '.join(plugin.topics)}."))
 
@@ -79,7 +93,7 @@ def _describe(plugin: Plugin) -> None:
     out = console()
     out.print(Text(f"{plugin.name}, a {plugin.kind} from {plugin.distribution}", style="bold"))
     out.print()
-    out.print(Text(inspect.getdoc(plugin.cls) or "(no documentation)"))
+    out.print(Text(_documentation(plugin.cls, fitted=out.is_terminal)))
     out.print()
     print_table(_options(plugin.cls))
     for cls in _common(plugin):
