@@ -296,6 +296,32 @@ async def test_who_may_speak_for_whom_is_said_by_certificate_and_by_network(plac
     )
 
 
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("</AuthorIVORN>", "</AuthorIVORN><AuthorIVORN>ivo://nasa.gsfc/gcn</AuthorIVORN>"),
+        ("</Who>", "</Who><Who><AuthorIVORN>ivo://nasa.gsfc/gcn</AuthorIVORN></Who>"),
+        ("</Who>", "</Who><What><Who><AuthorIVORN>ivo://nasa.gsfc/gcn</AuthorIVORN></Who></What>"),
+        (
+            "</AuthorIVORN>",
+            "</AuthorIVORN><x:AuthorIVORN xmlns:x='urn:x'>ivo://nasa.gsfc/gcn</x:AuthorIVORN>",
+        ),
+        (
+            "</AuthorIVORN>",
+            "</AuthorIVORN><Author><AuthorIVORN>\n<!---->ivo://nasa.gsfc/gcn</AuthorIVORN></Author>",
+        ),
+    ],
+    ids=["twice", "another Who", "below What", "another namespace", "deeper"],
+)
+async def test_no_second_author_comes_in_beside_one_that_a_peer_may_speak_for(where: str, what: str) -> None:
+    binding = Binding(peers=("127.0.0.1",), authors=("ivo://obspm.gepi/*",))
+    packet = by("ivo://obspm.gepi/svom").replace(where.encode(), what.encode(), 1)
+    async with running(receive(bind=(binding,), validate="wellformed"), FakeNode()) as (listener,):
+        forged, honest = await send(listener.port, None, packet, by("ivo://obspm.gepi/svom"))
+    assert (forged.kind, honest.kind) == ("refused", "accepted")
+    assert forged.note == "it names another author than in Who/AuthorIVORN, or more than one"
+
+
 async def test_the_streams_of_a_peers_events_may_be_bound_too(place: Place) -> None:
     binding = Binding(
         peers=("127.0.0.1",), authors=("ivo://obspm.gepi/*",), streams=("ivo://obspm.gepi/svom",)

@@ -12,6 +12,9 @@ import voeflow
 from ._allow import Allow, read_allow
 from ._certificates import Certificate
 
+#: Where readers may look for an author: the XPath of subscribers, and brokers that look for nothing else.
+_ALL_AUTHORS = voeflow.XPath('//*[local-name()="AuthorIVORN"]')
+
 #: Says of an event why it is refused, or nothing.
 Check = Callable[[voeflow.Event], str]
 
@@ -156,6 +159,8 @@ def check_for(grants: Sequence[Grant], host: str, certificate: Certificate | Non
 
 def why_not(grants: Sequence[Grant], event: voeflow.Event) -> str:
     """Say why none of some grants lets an event be said; empty if one does."""
+    if not _one_author(event):
+        return "it names another author than in Who/AuthorIVORN, or more than one"
     if event.author is None:
         # Who is speaking then, only the event's own ivorn can tell.
         if any((each.streams or each.authors).has_event(event.ivorn) for each in grants):
@@ -167,3 +172,14 @@ def why_not(grants: Sequence[Grant], event: voeflow.Event) -> str:
     if any(each.streams is None or each.streams.has_event(event.ivorn) for each in for_author):
         return ""
     return f"this peer may not use an ivorn of the stream of {voeflow.printable(event.ivorn, 100)}"
+
+
+def _one_author(event: voeflow.Event) -> bool:
+    """Whether all that a packet has as authors is its author, so that all who read it find the same.
+
+    The grammar sees to that too, but not every receiver holds its authors to it.
+    """
+    found = event.xpath(_ALL_AUTHORS)
+    assert isinstance(found, list)
+    named = {str(each.xpath("string()")).strip() for each in found if not isinstance(each, str)}
+    return named <= {event.author or "", ""}
