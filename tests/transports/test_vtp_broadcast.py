@@ -123,6 +123,9 @@ async def test_a_subscriber_that_takes_nothing_is_dropped_and_the_others_get_eve
             for _ in range(12):
                 node.carry(large)
                 assert await good.event() == large
+            node.carry(TWO)
+            with trio.fail_after(1):
+                assert await good.event() == TWO
     (told,) = [each for each in logs if each["event"] == "subscriber dropped"]
     assert told["reason"].startswith("took too little: ")
 
@@ -151,6 +154,9 @@ async def test_a_subscriber_that_never_answers_is_dropped() -> None:
                 await good.event()
                 await good.send(write_ack("ivo://a.b/c#1", "", clock))
                 await settled(good)
+            node.carry(TWO)
+            with trio.fail_after(1):
+                assert await good.event() == TWO
     (told,) = [each for each in logs if each["event"] == "subscriber dropped"]
     assert told["reason"] == "left more than 3 events without a receipt"
 
