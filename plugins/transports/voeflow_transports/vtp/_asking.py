@@ -1,10 +1,9 @@
-"""Which events subscribers' filters let pass, and what becomes of filters that take too long."""
+"""Which events subscribers' filters let pass, and who waits for whom while that is found out."""
 
 from __future__ import annotations
 
-import functools
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import structlog
@@ -12,72 +11,25 @@ import trio
 
 import voeflow
 
+from ._batch import NO, YES, Batch, Filters, Hand, any_of
 from ._budget import Budget
 from ._costs import Costs, limit
 from ._crowd import network_of
 from ._filtering import Filtering
 from ._forker import Forker
-from ._judge import Judge, Judgement, Question
+from ._judge import Judge, Question
+from ._penalties import OVER_BUDGET, Penalties
 from ._plain import is_plain
 from ._subscription import Subscription
+from ._trial import Trial
 
 log = structlog.get_logger()
-
-_OVER_BUDGET = "takes too long, with the others of its address"
 
 #: How much nicer to others on the machine the process is that asks what is not quick.
 _NICE = 10
 
-#: How many of the filters that a subscriber brings may have to be ended when they are tried, before the rest
-#: is not looked at. At the second that is barred it is dropped.
-_MOST_ENDED = 2
-
-#: The longest event that new filters are tried on, in bytes.
-_LONGEST_SAMPLE = 2**16
-
-_YES, _NO = b"10"
-
 #: The places in `Subscription.behind`, of what is asked first and second.
 _PLAIN, _QUICK = 0, 1
-
-#: A subscriber, with its filters as they were when a batch came.
-Filters = tuple[Subscription, tuple[str, ...]]
-
-#: Is given some of a batch's events, and subscribers that are to have these.
-Hand = Callable[[list[voeflow.Delivery], list[Subscription]], Awaitable[None]]
-
-
-@attrs.define(eq=False)
-class Batch:
-    """Events for subscribers that have filters.
-
-    Attributes:
-        deliveries: the events, at least one.
-        whose: the subscribers, those who were here first before others, with their filters.
-        since: when it came.
-        left: those of `whose` that have not been served yet.
-    """
-
-    deliveries: Sequence[voeflow.Delivery]
-    whose: Sequence[Filters]
-    since: float = 0.0
-    left: list[Filters] = attrs.field(factory=list, init=False)
-    packets: list[bytes] = attrs.field(init=False)
-    judgement: Judgement = attrs.field(factory=Judgement, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Look up the packets."""
-        self.left = list(self.whose)
-        self.packets = [each.event.raw for each in self.deliveries]
-
-    async def hand(self, decided: Iterable[tuple[Subscription, bytes]], hand: Hand) -> None:
-        """Hand to each subscriber the events that its filters let pass, to all with the same at once."""
-        groups: dict[bytes, list[Subscription]] = {}
-        for subscription, which in decided:
-            groups.setdefault(which, []).append(subscription)
-        for which, subscriptions in groups.items():
-            passed = [each for each, digit in zip(self.deliveries, which, strict=True) if digit == _YES]
-            await hand(passed, subscriptions)
 
 
 @attrs.define(eq=False)
@@ -108,19 +60,24 @@ class Asking:
     _quick_of_past: Judge = attrs.field(init=False)  # so that what is new does not wait for what is not
     _new: Judge = attrs.field(init=False)
     _slow: Judge = attrs.field(init=False)
-    _latest: bytes = attrs.field(default=b"", init=False)
+    _penalties: Penalties = attrs.field(init=False)
+    _trial: Trial = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the budget, and the judges of filters."""
         self.budget = Budget(self.max_filter_time)
         self._plain, self._quick, self._quick_of_past, self._new = (Judge(self._forker) for _ in range(4))
         self._slow = Judge(self._forker, _NICE)
+        self._penalties = Penalties(self.name, self.filtering)
+        self._trial = Trial(
+            self.max_filter_time, self.budget, self.costs, self._penalties, self._new, self._slow
+        )
 
     async def set_filters(self, subscription: Subscription, expressions: Sequence[str]) -> None:
         """Give a subscriber the filters that it brings, and no others, and tell what is left out."""
         brought = self.filtering.sort(expressions, subscription.connection.host, trio.current_time())
         try:
-            left_out = await self._try_out(subscription, brought.admitted)
+            left_out = await self._trial.run(subscription, brought.admitted)
         except OSError as error:
             log.error("filters cannot be asked", transport=self.name, reason=str(error))
             subscription.drop("brought filters, and they cannot be asked")
@@ -130,7 +87,7 @@ class Asking:
         ]
         subscription.filters = tuple(admitted)
         for expression, reason in (*left_out.items(), *brought.left_out):
-            self._tell_left_out(subscription, expression, reason)
+            self._penalties.tell_left_out(subscription, expression, reason)
         if admitted:
             log.info(
                 "filters set",
@@ -169,7 +126,7 @@ class Asking:
             OSError: the process that asks filters cannot be started.
         """
         await self._ask_quick(batch, hand, self._plain, _PLAIN)
-        self._latest = batch.packets[-1]
+        self._trial.latest = batch.packets[-1]
 
     async def ask_quick(self, batch: Batch, hand: Hand) -> None:
         """Serve those that are left and whose filters are quick.
@@ -192,7 +149,7 @@ class Asking:
             for subscription, filters in some:
                 answers = [held[each] for each in filters if each in held]
                 # Whose filters were all barred just now has none left, and none lets everything pass.
-                decided.append((subscription, _any(answers) or bytes([_YES]) * len(batch.packets)))
+                decided.append((subscription, any_of(answers) or bytes([YES]) * len(batch.packets)))
             await batch.hand(decided, hand)
             for subscription, _ in some:
                 subscription.behind[_PLAIN] -= 1
@@ -216,52 +173,6 @@ class Asking:
         finally:
             await self._forker.aclose()
 
-    async def _try_out(self, subscription: Subscription, expressions: Sequence[str]) -> dict[str, str]:
-        """Try filters that nobody has brought before; give those that cannot be used, and why."""
-        network = network_of(subscription.connection.host)
-        samples = [_sample(), *([self._latest] if 0 < len(self._latest) <= _LONGEST_SAMPLE else [])]
-        left = [each for each in expressions if not self.costs.known(each)]
-        judgement = Judgement()
-        ended: list[str] = []
-        while left and len(ended) < _MOST_ENDED:
-            await self._new.ask(Question(left, samples, limit(samples)), judgement)
-            if judgement.costly is None:
-                left = []
-            else:
-                ended.append(judgement.costly[0])
-                left = left[left.index(ended[-1]) + 1 :]
-                judgement.costly = None
-        self.costs.note({each: judgement.took[each] for each in judgement.held}, samples)
-        self._charge(network, judgement, self.budget.free(()), trio.current_time())
-        left_out = {**judgement.unusable, **dict.fromkeys(left, "came with some that take too long")}
-        for expression in ended:
-            if not subscription.machine.over:
-                await self._try_long(subscription, expression, samples, left_out)
-        return left_out
-
-    async def _try_long(
-        self, subscription: Subscription, expression: str, samples: list[bytes], left_out: dict[str, str]
-    ) -> None:
-        """Try a filter with all the time that one may have; take it away if that is not enough."""
-        now, free = trio.current_time(), self.budget.free(())
-        network = network_of(subscription.connection.host)
-        budgets = {network: self.budget.left(network, now) + free}
-        question = Question([expression], samples, self.max_filter_time, {expression: network}, budgets)
-        judgement = await self._slow.ask(question)
-        self._charge(network, judgement, free, now)
-        if judgement.costly is not None:
-            self._bar(*judgement.costly, [subscription])
-        elif judgement.unpaid:
-            self._take_away(expression, _OVER_BUDGET, [subscription])
-        elif judgement.unusable:
-            left_out.update(judgement.unusable)
-        else:
-            self.costs.note(judgement.took, samples)
-
-    def _charge(self, network: str, judgement: Judgement, free: float, now: float) -> None:
-        if (taken := sum(judgement.took.values())) > free:
-            self.budget.charge(network, taken, free, now)
-
     async def _ask_quick(self, batch: Batch, hand: Hand, judge: Judge, stage: int) -> None:
         costs, judgement = self.costs, batch.judgement
         ranks = {filters: costs.rank(filters) for filters in {filters for _, filters in batch.left}}
@@ -283,9 +194,9 @@ class Asking:
             while turn:
                 subscription, filters = turn[0]
                 answers = [held for each in filters if (held := judgement.held.get(each)) is not None]
-                which = _any(answers)
+                which = any_of(answers)
                 behind = subscription.behind
-                if behind[stage] or (len(answers) < len(filters) and (not which or _NO in which)):
+                if behind[stage] or (len(answers) < len(filters) and (not which or NO in which)):
                     if not behind[stage] and any(
                         each in asked and each not in judgement.held for each in filters
                     ):
@@ -369,60 +280,15 @@ class Asking:
             for each in judgement.unpaid:
                 network = accounts[each]
                 owners = [one for one, has in whose if each in has]
-                self._take_away(
-                    each, _OVER_BUDGET, [one for one in owners if network_of(one.connection.host) == network]
+                self._penalties.take_away(
+                    each, OVER_BUDGET, [one for one in owners if network_of(one.connection.host) == network]
                 )
             if judgement.costly is not None:
                 barred.add(judgement.costly[0])
-                self._bar(*judgement.costly, [one for one, has in whose if judgement.costly[0] in has])
-
-    def _bar(self, expression: str, reason: str, owners: Sequence[Subscription]) -> None:
-        """Admit an expression no more, and take it away from those who brought it."""
-        self.filtering.bar(expression, reason, [], trio.current_time())
-        self._take_away(expression, reason, owners)
-
-    def _take_away(self, expression: str, reason: str, owners: Sequence[Subscription]) -> None:
-        """Take an expression away from those who brought it; who brings two such is dropped."""
-        self.filtering.punish([each.connection.host for each in owners], trio.current_time())
-        for subscription in owners:
-            if subscription.machine.over:
-                continue
-            subscription.filters = tuple(each for each in subscription.filters if each != expression)
-            self._tell_left_out(subscription, expression, reason)
-            subscription.lost |= {expression}
-            if len(subscription.lost) > 1:
-                subscription.drop("brought filters that take too long")
-
-    def _tell_left_out(self, subscription: Subscription, expression: str, reason: str) -> None:
-        log.warning(
-            "filter left out",
-            transport=self.name,
-            peer=subscription.connection.peer,
-            filter=voeflow.printable(expression),
-            reason=voeflow.printable(reason),
-        )
-
-
-def _any(answers: Sequence[bytes]) -> bytes:
-    """Give for each packet whether any of some filters holds; nothing if there are none."""
-    if len(answers) < 2:
-        return answers[0] if answers else b""
-    return bytes(map(max, zip(*answers, strict=True)))
+                self._penalties.bar(
+                    *judgement.costly, [one for one, has in whose if judgement.costly[0] in has]
+                )
 
 
 def _length(whose: Sequence[Filters]) -> int:
     return sum(len(each) for _, filters in whose for each in filters)
-
-
-@functools.cache
-def _sample() -> bytes:
-    """Give an event of a common size, to try filters on before any has come."""
-    params = [voeflow.Param(f"name_{number}", str(number), "cts", "phot.count") for number in range(60)]
-    groups = [
-        voeflow.Group(f"group_{first}", "", voeflow.Params(params[first : first + 10]))
-        for first in range(20, 60, 10)
-    ]
-    ivoid = "ivo://org.example/sample"
-    return voeflow.compose(
-        ivorn=f"{ivoid}#1", author=ivoid, date="2000-01-01T00:00:00", params=params[:20], groups=groups
-    )

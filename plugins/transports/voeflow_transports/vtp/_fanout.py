@@ -10,7 +10,8 @@ import trio
 
 import voeflow
 
-from ._asking import Asking, Batch, Hand
+from ._asking import Asking
+from ._batch import Batch, Hand
 from ._costs import allowance
 from ._crowd import network_of
 from ._frames import frame
