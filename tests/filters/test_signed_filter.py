@@ -182,6 +182,23 @@ def test_a_good_signature_of_somebody_else(gpg: GnuPG, key: str, tmp_path: Path)
     assert fault(Signed(keys, {"ivo://another.example/*": other}), raw) == "wrong author"
 
 
+SECOND = "<AuthorIVORN>ivo://other.example/z</AuthorIVORN>"
+
+
+@pytest.mark.parametrize(
+    ("where", "second"),
+    [("</AuthorIVORN>", SECOND), ("</Who>", f"<Who>{SECOND}</Who>")],
+    ids=["twice", "Who"],
+)
+def test_a_key_has_to_be_that_of_every_author_that_is_named(
+    gpg: GnuPG, key: str, keys: Path, where: str, second: str
+) -> None:
+    element = ELEMENT.replace(where.encode(), (where + second).encode(), 1)
+    raw = element + in_comment(gpg.detached(element, key))
+    assert "may not sign for ivo://other.example/z" in verdict(Signed(keys, {AUTHOR: key}), raw).reason
+    assert verdict(Signed(keys, {AUTHOR: key, "ivo://other.example/*": key}), raw).holds
+
+
 def test_an_event_without_an_author(gpg: GnuPG, key: str, keys: Path) -> None:
     raw = voevent(body="<What/>", tail="")
     raw += in_comment(gpg.detached(voeflow.Event.parse(raw).element, key))

@@ -14,6 +14,9 @@ from ._ivoids import folded
 from ._keyring import Key, read_keyring
 from ._signatures import FAULTS, Finding, findings
 
+#: Where a packet may name an author: other filters find them all, if it breaks its grammar.
+_ALL_AUTHORS = voeflow.XPath('//*[local-name()="AuthorIVORN"]')
+
 _FINGERPRINT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -111,9 +114,9 @@ class Signed:
         """Judge a good signature: whether it is the author's, and of now."""
         assert finding.key is not None
         assert finding.made is not None
-        may = self._may_sign(finding.key, folded(event.author.strip()) if event.author else "")
-        if not may:
-            who = voeflow.printable(event.author or "", 100) or "an event without an AuthorIVORN"
+        may_not = [each for each in _authors(event) if not self._may_sign(finding.key, folded(each))]
+        if may_not:
+            who = voeflow.printable(may_not[0], 100) or "an event without an AuthorIVORN"
             return attrs.evolve(
                 finding, fault="wrong author", detail=f"{finding.key} signed it, and may not sign for {who}"
             )
@@ -133,6 +136,14 @@ class Signed:
             if author.startswith(named[:-1]) if named.endswith("*") else author == named:
                 return any(map(key.has, fingerprints))
         return False
+
+
+def _authors(event: voeflow.Event) -> list[str]:
+    """Give all that a packet names as authors, each once: its own first, empty if it has none."""
+    found = event.xpath(_ALL_AUTHORS)
+    assert isinstance(found, list)
+    named = [str(each.xpath("string()")).strip() for each in found if not isinstance(each, str)]
+    return list(dict.fromkeys([(event.author or "").strip(), *filter(None, named)]))
 
 
 def _listed(fingerprints: str | tuple[str, ...]) -> tuple[str, ...]:
