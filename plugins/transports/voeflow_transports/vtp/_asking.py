@@ -38,8 +38,9 @@ class Asking:
 
     A new one is tried on a sample. What is known to be quick is asked in one process if it is plain, and in
     another if it is not, and ended there as soon as it takes much longer than that; what is not quick is
-    asked in a third, with all the time that one may have. So who has plain filters waits for nobody's, and
-    what one expression can delay those who have others that are quick is what it takes to end it.
+    asked in a third, with all the time that one may have. So who has plain filters waits for those of
+    others that are plain alone, and what one expression can delay those who have others that are quick is
+    what it takes to end it.
 
     Attributes:
         name: the transport's table, for the log.
