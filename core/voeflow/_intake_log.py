@@ -21,9 +21,6 @@ log = structlog.get_logger()
 #: as long as reading a packet.
 LINES_A_SECOND = 20
 
-#: How long a line waits, in seconds: it takes as long as sending the event to a subscriber, who goes first.
-_AFTER = 0.005
-
 #: Up to this many refusals of what one peer sends have a line each in the log in a time, in seconds; the rest
 #: is counted. A frame of four bytes is enough for a refusal, and a peer can send thousands of them a second.
 REFUSALS_A_PEER, REFUSAL_INTERVAL = 20, 60.0
@@ -43,44 +40,37 @@ class IntakeLog:
         self._lines = Quota(LINES_A_SECOND, 1.0)
         self._refusals = Quota(REFUSALS_A_PEER, REFUSAL_INTERVAL)
         self._notices = Quota(1, NOTICE_INTERVAL)
-        self._due: list[Event] = []  # those that have a line of their own, as soon as there is time
         self._unsaid = 0
         self._last: Event | None = None  # of those
-        self._summed = 0.0  # when those were last told
         self._more = trio.lowlevel.ParkingLot()
         self._complained = -COMPLAINT_INTERVAL
         self._failing = False
 
     async def run(self) -> None:
-        """Tell of events a moment after they were stored, and each second in sum what had no line of its own.
-
-        Until cancelled; then all that is left is told.
-        """
+        """Tell in sum what had no line of its own, a second later, until cancelled."""
         try:
             while True:
-                while not (self._due or self._unsaid):
+                while not self._unsaid:
                     await self._more.park()
-                wait = _AFTER if self._due else self._summed + 1.0 - trio.current_time()
-                await trio.sleep(max(_AFTER, wait))
-                self._tell_due()
-                if self._unsaid and trio.current_time() - self._summed >= 1.0:
-                    self._tell_unsaid()
+                await trio.sleep(1.0)
+                self._tell_unsaid()
         finally:
-            self._tell_due()
             self._tell_unsaid()
 
     def accepted(self, accepted: Sequence[Envelope], duplicates: int) -> None:
-        """Note that a batch has been stored."""
+        """Tell of a batch that has been stored."""
         now = trio.current_time()
         for envelope in accepted:
-            if self._lines.ask("accepted", now) is not None:
-                self._due.append(envelope.event)
+            event = envelope.event
+            if self._lines.ask("accepted", now) is None:
+                self._unsaid += 1
+                self._last = event
                 continue
-            if not self._unsaid:
-                self._summed = now
-            self._unsaid += 1
-            self._last = envelope.event
-        if accepted:
+            facts = {"role": event.role, "source": event.source}
+            if not event.valid:
+                facts["defect"] = str(event.defects[0])
+            log.info("event accepted", ivorn=event.ivorn, **facts)
+        if self._unsaid:
             self._more.unpark()
         if duplicates:
             log.debug("duplicates acknowledged", number=duplicates)
@@ -122,14 +112,6 @@ class IntakeLog:
                 reason=str(error),
                 events=number,
             )
-
-    def _tell_due(self) -> None:
-        due, self._due = self._due, []
-        for event in due:
-            facts = {"role": event.role, "source": event.source}
-            if not event.valid:
-                facts["defect"] = str(event.defects[0])
-            log.info("event accepted", ivorn=event.ivorn, **facts)
 
     def _tell_unsaid(self) -> None:
         if self._unsaid and self._last is not None:
