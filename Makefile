@@ -77,7 +77,12 @@ run: $(VENV)/.run
 	$(BIN)/voeflow run examples/quickstart/pipeline.toml
 
 test: $(VENV)/.dev $(PEERS)/.installed $(CTA)/.installed
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -m alone
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 	$(CTA)/bin/python -m pytest --quiet examples/cta
 	$(CTA)/bin/python -m pytest --quiet examples/svom/bursts
 	$(CTA)/bin/python -m pytest --quiet examples/occultations

@@ -12,6 +12,8 @@ is an XML Schema, so that `xsi:type` in a packet has a meaning, which RELAX NG c
 Threads: a validator keeps the log of its last run, so one thread at a time has it. Those not in use are kept,
 whichever thread compiled them (about 1 ms each), since worker threads come and go. No grammar uses xs:ID, for
 which libxml2 would write into the packet's tree, so one packet may be checked in several threads at once.
+The first to be compiled makes tables that libxml2 keeps for the whole process, unguarded: two threads
+that begin at once leave them broken, and packets are refused or a thread never ends. So one compiles at a time.
 Only the package's own files are read: given a schema, libxml2 follows no `xsi:schemaLocation` of a packet.
 """
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,6 +65,8 @@ _SHORT = 8_000
 #: How much of such a packet is read between looks at whether it has failed already, in bytes.
 _PIECE = 65_536
 
+#: Who compiles a grammar has it.
+_compiling = threading.Lock()
 #: Compiled grammars that no thread uses now; a deque's pop and append are atomic.
 _spare: defaultdict[str, deque[etree.XMLSchema]] = defaultdict(deque)
 
@@ -199,7 +204,8 @@ def _validator(grammar: str) -> Iterator[etree.XMLSchema]:
     try:
         validator = spare.pop()
     except IndexError:
-        validator = etree.XMLSchema(_read(grammar))
+        with _compiling:
+            validator = etree.XMLSchema(_read(grammar))
     try:
         yield validator
     finally:

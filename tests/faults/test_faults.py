@@ -18,10 +18,19 @@ SEED = 20261124
 #: These wait more than they work, and are played at one time.
 WAITING = ("cluster", "kafka")
 
+#: These compare times.
+TIMED = ("crowd", "flood", "large")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "names", [*((name,) for name in CASES if name not in WAITING), WAITING], ids="+".join
+    "names",
+    [
+        *(pytest.param((name,), marks=pytest.mark.alone) for name in TIMED),
+        *((name,) for name in CASES if name not in (*TIMED, *WAITING)),
+        WAITING,
+    ],
+    ids="+".join,
 )
 def test_what_was_acknowledged_reaches_every_sink(tmp_path: Path, names: Sequence[str]) -> None:
     with ThreadPoolExecutor() as pool:

@@ -56,7 +56,7 @@ socket.socket.send = slow_send
 main()
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @attrs.define
