@@ -13,7 +13,8 @@ Threads: a validator keeps the log of its last run, so one thread at a time has 
 whichever thread compiled them (about 1 ms each), since worker threads come and go. No grammar uses xs:ID, for
 which libxml2 would write into the packet's tree, so one packet may be checked in several threads at once.
 The first to be compiled makes tables that libxml2 keeps for the whole process, unguarded: two threads
-that begin at once leave them broken, and packets are refused or a thread never ends. So one compiles at a time.
+that begin at once leave them broken, and packets are refused or a thread never ends. So one compiles at a
+time.
 Only the package's own files are read: given a schema, libxml2 follows no `xsi:schemaLocation` of a packet.
 """
 
