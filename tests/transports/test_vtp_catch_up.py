@@ -245,7 +245,7 @@ async def test_memory_holds_one_piece_for_who_reads_nothing() -> None:
             while not read or held_events(stem):
                 await trio.testing.wait_all_tasks_blocked(0.05)
         assert 0 < read < 6, "two events are read at once here, and the kernel's buffers take some"
-        assert not held_events(), (
+        assert not held_events(stem), (
             "a parsed event is held, and thousands are with thousands of these subscribers"
         )
 
