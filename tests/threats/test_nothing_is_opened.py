@@ -225,7 +225,8 @@ def test_a_node_opens_nothing_that_a_packet_names(tmp_path: Path, listener: List
     room = tmp_path / "node"
     room.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as upstream:
-        pipeline = PIPELINE.format(upstream=upstream.getsockname()[1])
+        port = upstream.getsockname()[1]
+        pipeline = PIPELINE.format(upstream=port)
         with World(room, pipeline, wrapper) as world:
             world.ordinary()
             before = trace.stat().st_size if wrapper else 0
@@ -236,7 +237,7 @@ def test_a_node_opens_nothing_that_a_packet_names(tmp_path: Path, listener: List
     assert listener.connections == reached
     watch.close()
     opened, connected = seen_in(during)
-    assert connected == []
+    assert [line for line in connected if f"htons({port})" not in line] == []  # that one it is to reach
     allowed = (str(room), sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]), *_LOADING)
     assert [path for path in opened if path.startswith("/") and not path.startswith(allowed)] == []
     assert [path for path in opened if "secret" in path or "http" in path] == []
