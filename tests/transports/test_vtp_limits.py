@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import gc
+import os
 import socket
+import weakref
+from collections.abc import Iterator
 
+import attrs
 import pytest
 import trio
 import trio.testing
 
-from voeflow_transports.vtp._connection import Connection
+from voeflow_transports.vtp._addresses import Address
+from voeflow_transports.vtp._connection import Connection, connect
 from voeflow_transports.vtp._crowd import Crowd, network_of
 from voeflow_transports.vtp._filtering import Filtering
+from voeflow_transports.vtp._listeners import open_listeners
 from voeflow_transports.vtp._sparingly import Sparingly
 
 
@@ -63,6 +70,50 @@ async def test_receiving_and_flushing_always_checkpoint() -> None:
         await left.flush()
     left.close()
     right.close()
+
+
+@attrs.define(eq=False)
+class Owner:
+    """Whoever a connection tells that it closes, and who has it."""
+
+    connection: Connection
+    told: int = 0
+
+    def closing(self) -> None:
+        self.told += 1
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+async def test_nothing_of_a_closed_connection_is_left_to_the_garbage_collector() -> None:
+    left, right = pair()
+    owner = Owner(left)
+    left.on_close = owner.closing
+    left.close()
+    left.close()
+    assert owner.told == 1
+    gone = weakref.ref(owner)
+    del owner
+    assert gone() is None
+    right.close()
+
+
+async def test_small_pieces_are_sent_at_once_at_both_ends() -> None:
+    (listener,) = await open_listeners([Address("127.0.0.1", 0)])
+    near = await connect("127.0.0.1", listener.port, "")
+    await trio.lowlevel.wait_readable(listener)
+    (far,) = listener.accept()
+    for connection in (near, far):
+        with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()
+    listener.close()
 
 
 async def test_finishing_waits_for_the_peer_only_so_long(autojump_clock: trio.testing.MockClock) -> None:

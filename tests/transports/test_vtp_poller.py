@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import select
 import socket
 from collections.abc import Iterator
+from types import ModuleType
 
 import attrs
 import pytest
@@ -13,9 +16,9 @@ import trio.testing
 from support.samples import voevent
 from transports.vtp_node import FakeNode, connected, running, told_logs
 from transports.vtp_support import IVOID, clock
+from voeflow_transports.vtp import _poller
 from voeflow_transports.vtp._broadcaster import Broadcaster
 from voeflow_transports.vtp._messages import write_authenticate
-from voeflow_transports.vtp._poller import READ, WRITE, Poller
 from voeflow_transports.vtp.broadcast import VTPBroadcast
 
 
@@ -24,6 +27,7 @@ class Line:
     """A connection whose other end is at hand; it reads `most` bytes when it is its turn."""
 
     most: int
+    read: int
     near: socket.socket = attrs.field(init=False)
     far: socket.socket = attrs.field(init=False)
     turns: list[int] = attrs.field(factory=list, init=False)
@@ -36,7 +40,7 @@ class Line:
 
     def ready(self, events: int) -> None:
         self.turns.append(events)
-        if self.most and events & READ:
+        if self.most and events & self.read:
             self.near.recv(self.most)
 
     def close(self) -> None:
@@ -44,23 +48,37 @@ class Line:
         self.far.close()
 
 
+@pytest.fixture(params=["epoll", "elsewhere"])
+def poll(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module as it is, and as it is on a system without epoll."""
+    if request.param == "epoll":
+        return _poller
+    spec = importlib.util.find_spec(_poller.__name__)
+    assert spec is not None
+    assert spec.loader is not None
+    with monkeypatch.context() as patch:
+        patch.delattr(select, "epoll")
+        spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
+    return module
+
+
 @pytest.fixture
-def lines() -> Iterator[tuple[Line, Line]]:
-    both = Line(0), Line(100)
+def lines(poll: ModuleType) -> Iterator[tuple[Line, Line]]:
+    both = Line(0, poll.READ), Line(100, poll.READ)
     yield both
     for line in both:
         line.close()
 
 
 async def test_who_always_has_more_keeps_neither_others_nor_other_tasks_waiting(
-    lines: tuple[Line, Line],
+    poll: ModuleType, lines: tuple[Line, Line]
 ) -> None:
     endless, modest = lines
-    poller = Poller()
+    poller = poll.Poller()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(poller.run)
         for line in lines:
-            poller.watch(line, 0, READ)
+            poller.watch(line, 0, poll.READ)
         endless.far.send(b"x")
         while len(endless.turns) < 3:
             await trio.lowlevel.checkpoint()
@@ -73,24 +91,68 @@ async def test_who_always_has_more_keeps_neither_others_nor_other_tasks_waiting(
         nursery.cancel_scope.cancel()
 
 
-async def test_only_what_is_asked_for_is_waited_for(lines: tuple[Line, Line]) -> None:
+async def test_only_what_is_asked_for_is_waited_for(poll: ModuleType, lines: tuple[Line, Line]) -> None:
     _, line = lines
-    poller = Poller()
+    read, both = poll.READ, poll.READ | poll.WRITE
+    poller = poll.Poller()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(poller.run)
-        poller.watch(line, 0, READ)
+        poller.watch(line, 0, read)
         line.far.send(b"x")
         await trio.testing.wait_all_tasks_blocked()
-        poller.watch(line, READ, 0)
+        poller.watch(line, read, 0)
         line.far.send(b"x")
         await trio.testing.wait_all_tasks_blocked()
-        assert line.turns == [READ]
-        poller.watch(line, 0, READ | WRITE)
+        assert line.turns == [read]
+        poller.watch(line, 0, both)
         while len(line.turns) < 2:
             await trio.lowlevel.checkpoint()
-        assert line.turns[1] == READ | WRITE
+        assert line.turns[1] == both
+        poller.watch(line, both, read)
+        await trio.testing.wait_all_tasks_blocked()
+        turns = len(line.turns)
+        line.far.send(b"x")
+        await trio.testing.wait_all_tasks_blocked()
+        assert line.turns[turns:] == [read]
         nursery.cancel_scope.cancel()
-    poller.watch(line, READ | WRITE, 0)  # harmless at the end
+    poller.watch(line, read, 0)  # harmless at the end
+
+
+async def test_who_is_closed_by_another_in_the_same_turn_is_not_served(poll: ModuleType) -> None:
+    poller = poll.Poller()
+
+    class Rival(Line):
+        def ready(self, events: int) -> None:
+            super().ready(events)
+            rival = others[self]
+            poller.watch(rival, poll.READ, 0)
+            rival.close()
+
+    one, two = Rival(100, poll.READ), Rival(100, poll.READ)
+    others = {one: two, two: one}
+    for line in others:
+        poller.watch(line, 0, poll.READ)
+        line.far.send(b"x")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(poller.run)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert sorted([one.turns, two.turns]) == [[], [poll.READ]]
+    for line in others:
+        line.close()
+
+
+async def test_a_connection_that_was_reset_is_served(poll: ModuleType, lines: tuple[Line, Line]) -> None:
+    _, line = lines
+    poller = poll.Poller()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(poller.run)
+        poller.watch(line, 0, poll.WRITE)
+        line.far.close()
+        await trio.lowlevel.checkpoint()
+        while not line.turns:
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_goes_wrong_over_one_subscriber_ends_that_one_alone(

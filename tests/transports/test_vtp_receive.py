@@ -406,6 +406,31 @@ async def test_who_holds_the_most_in_unfinished_events_is_cut_off_and_told_once(
     assert told["reason"] == "unfinished frames hold above 3400 bytes, and its address has the most"
 
 
+async def test_while_the_system_has_no_connections_to_give_it_is_asked_now_and_then_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    accept, asked = socket.socket.accept, 0
+
+    def exhausted(self: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal asked
+        asked += 1
+        if asked < 10:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(self)
+
+    with told_logs() as logs:
+        async with running(receive(), FakeNode()) as (listener,):
+            monkeypatch.setattr(socket.socket, "accept", exhausted)
+            began = trio.current_time()
+            async with connected(listener.port) as peer:
+                await peer.send(ONE)
+                assert (await peer.message()).role == "ack"
+            assert trio.current_time() - began == pytest.approx(0.9)
+    assert [(told["event"], told["reason"]) for told in logs] == [
+        ("cannot take connections", "Too many open files")
+    ]
+
+
 @pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM])
 async def test_a_connection_that_fails_before_it_is_taken_keeps_no_other_out(
     number: int, monkeypatch: pytest.MonkeyPatch

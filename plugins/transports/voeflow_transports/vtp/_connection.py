@@ -45,8 +45,6 @@ class Connection:
 
     def __init__(self, sock: socket.socket, peer: str, host: str) -> None:
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer = peer
         self.host = host
         self.unsent = 0
@@ -187,6 +185,7 @@ class Connection:
             self.closed = True
             if self.on_close is not None:
                 self.on_close()
+                self.on_close = None  # whoever it is called for mostly has this connection in turn
             self._end_tls()
             if self._awaited:  # else it costs two system calls for nothing
                 trio.lowlevel.notify_closing(self._socket)

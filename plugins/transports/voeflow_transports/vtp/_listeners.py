@@ -51,43 +51,36 @@ class Listener:
     _socket: socket.socket = attrs.field(alias="sock", repr=False)
     _path: str = attrs.field(default="", alias="path")
 
-    async def accept(self) -> list[Connection]:
-        """Wait for connections and take those that there are, some at a time.
+    def fileno(self) -> int:
+        """Give the number of the socket's file, to wait for."""
+        return self._socket.fileno()
+
+    def accept(self) -> list[Connection]:
+        """Take the connections that there are, some at a time.
 
         Raises:
             OSError: none can be taken now: too many open files, say.
         """
         taken: list[Connection] = []
-        while not taken:
-            await trio.lowlevel.wait_readable(self._socket)
-            self._accept(taken)
-        return taken
-
-    def _accept(self, taken: list[Connection]) -> None:
-        """Take connections that there are; see `accept`."""
         while len(taken) < _AT_ONCE:
             try:
                 sock, peer = self._socket.accept()
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 if error.errno in _GONE:
                     continue
                 if taken:  # it shows again the next time
-                    return
+                    break
                 raise
-            try:
-                taken.append(
-                    Connection(
-                        sock, self.name if self._path else show_peer(peer), "" if self._path else peer[0]
-                    )
-                )
-            except OSError:  # it is gone already
-                sock.close()
+            if self._path:
+                taken.append(Connection(sock, self.name, ""))
+            else:
+                taken.append(Connection(sock, show_peer(peer), peer[0]))
+        return taken
 
     def close(self) -> None:
         """Stop listening, and take a Unix socket's file away."""
-        trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         if self._path:
             with suppress(OSError):
@@ -149,6 +142,7 @@ def _open_tcp(
         sock.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
         )  # or a restart fails while old ones time out
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted has it from here
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # an address means its own family
         sock.bind(place)

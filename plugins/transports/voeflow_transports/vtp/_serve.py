@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Awaitable, Callable
 
+import attrs
 import structlog
 import trio
 
@@ -12,6 +13,7 @@ from ._connection import Connection
 from ._crowd import Crowd
 from ._door import TOLD_EVERY, Door
 from ._listeners import Listener, open_listeners
+from ._poller import READ, Poller
 from ._port import Port
 from ._sparingly import Sparingly
 
@@ -27,6 +29,7 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 async def serve(
     name: str,
     port: Port,
+    poller: Poller,
     attend: Callable[[Connection], Awaitable[None]],
     *,
     task_status: trio.TaskStatus[list[Listener]],
@@ -36,6 +39,7 @@ async def serve(
     Args:
         name: the transport's table, for the log.
         port: where, and who may connect.
+        poller: waits for them; it has to run.
         attend: what is done with one; what it raises ends that connection alone.
         task_status: is told the listeners once all of them listen.
 
@@ -58,7 +62,7 @@ async def serve(
         def enter(connection: Connection) -> None:
             nursery.start_soon(attend_one, connection)
 
-        await take(door, listeners, enter, task_status=task_status)
+        await take(door, listeners, poller, enter, task_status=task_status)
 
 
 async def open_port(name: str, port: Port) -> tuple[Door, list[Listener]]:
@@ -87,6 +91,7 @@ def tell_failure(name: str, connection: Connection, error: Exception) -> None:
 async def take(
     door: Door,
     listeners: list[Listener],
+    poller: Poller,
     enter: Callable[[Connection], None],
     *,
     task_status: trio.TaskStatus[list[Listener]],
@@ -97,72 +102,143 @@ async def take(
         door: lets them in; others see only a close, as with Comet. Whoever closes one that is in has to let
             it leave the door's crowd.
         listeners: where; they are closed in the end.
+        poller: waits for them; it has to run.
         enter: is given each that is let in; must not raise.
         task_status: is told the listeners.
     """
-    told, name, crowd = Sparingly(TOLD_EVERY), door.name, door.crowd
+    gates: list[Gate] = []
+    try:
+        async with trio.open_nursery() as nursery:
+            entrance = Entrance(door, poller, enter, nursery)
+            for listener in listeners:
+                gates.append(Gate(listener, entrance))
+                gates[-1].open()
+                log.info("listening", transport=door.name, address=listener.name, **door.facts)
+            nursery.start_soon(door.port.certificates.watch, door.name)
+            task_status.started(listeners)
+            await trio.sleep_forever()
+    finally:
+        for gate in gates:
+            gate.shut()
+        for listener in listeners:
+            listener.close()
 
-    async def welcome(connection: Connection, wait: float) -> None:
-        try:
-            welcomed = await door.welcome(connection, wait) and not connection.closed
-        except BaseException as error:
-            crowd.leave(connection)
-            connection.close()
-            if not isinstance(error, Exception):
-                raise
-            tell_failure(name, connection, error)
-            return
-        if welcomed:
-            enter(connection)
-        else:
-            crowd.leave(connection)
-            connection.close()
 
-    def let_in(connection: Connection) -> None:
+@attrs.define(eq=False)
+class Entrance:
+    """Where the connections of a port come in, by whichever listener.
+
+    Attributes:
+        door: lets them in.
+        poller: waits for the listeners.
+        enter: is given each that is let in.
+        nursery: has a task for each that is to wait.
+    """
+
+    door: Door
+    poller: Poller
+    enter: Callable[[Connection], None]
+    nursery: trio.Nursery
+    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
+
+    def let_in(self, connection: Connection) -> None:
+        """Let a connection in, or close it; another may be closed to make room."""
+        door = self.door
         if not door.judge(connection):
             connection.close()
             return
-        leaver = crowd.enter(connection)
+        leaver = door.crowd.enter(connection)
         if leaver is not None:
-            if (more := told.due("full " + leaver.host, trio.current_time())) is not None:
-                log.warning(
-                    "connection closed to make room",
-                    transport=name,
-                    peer=leaver.peer,
-                    reason=f"all {crowd.most} connections are taken, and its address has the most",
-                    unsaid=more,
-                )
+            self._tell_leaver(leaver)
             leaver.close()
         if leaver is connection:
             return
         wait = door.wait_for(connection)
         if wait or door.port.tls is not None:
-            nursery.start_soon(welcome, connection, wait)
+            self.nursery.start_soon(self._welcome, connection, wait)
         else:
-            enter(connection)
+            self.enter(connection)
 
-    async def take_from(listener: Listener) -> None:
-        while True:
-            try:
-                connections = await listener.accept()
-            except OSError as error:
-                if error.errno not in _EXHAUSTED:
-                    raise
-                if (more := told.due("exhausted", trio.current_time())) is not None:
-                    log.error("cannot take connections", transport=name, reason=error.strerror, unsaid=more)
-                await trio.sleep(_PAUSE)
-                continue
-            for connection in connections:
-                let_in(connection)
+    async def _welcome(self, connection: Connection, wait: float) -> None:
+        door = self.door
+        try:
+            welcomed = await door.welcome(connection, wait) and not connection.closed
+        except BaseException as error:
+            door.crowd.leave(connection)
+            connection.close()
+            if not isinstance(error, Exception):
+                raise
+            tell_failure(door.name, connection, error)
+            return
+        if welcomed:
+            self.enter(connection)
+        else:
+            door.crowd.leave(connection)
+            connection.close()
 
-    try:
-        async with trio.open_nursery() as nursery:
-            for listener in listeners:
-                nursery.start_soon(take_from, listener)
-            for listener in listeners:
-                log.info("listening", transport=name, address=listener.name, **door.facts)
-            nursery.start_soon(door.port.certificates.watch, name)
-            task_status.started(listeners)
-    finally:
-        for listener in listeners:
-            listener.close()
+    def tell_exhausted(self, error: OSError) -> None:
+        """Say that the system has no connections to give."""
+        if (more := self._told.due("exhausted", trio.current_time())) is not None:
+            log.error("cannot take connections", transport=self.door.name, reason=error.strerror, unsaid=more)
+
+    def _tell_leaver(self, leaver: Connection) -> None:
+        if (more := self._told.due("full " + leaver.host, trio.current_time())) is not None:
+            log.warning(
+                "connection closed to make room",
+                transport=self.door.name,
+                peer=leaver.peer,
+                reason=f"all {self.door.crowd.most} connections are taken, and its address has the most",
+                unsaid=more,
+            )
+
+
+@attrs.define(eq=False)
+class Gate:
+    """One listener, as the poller waits for it: a task would cost a turn of the event loop a connection.
+
+    Attributes:
+        listener: takes the connections.
+        entrance: is given them.
+    """
+
+    listener: Listener
+    entrance: Entrance
+    _watched: int = attrs.field(default=0, init=False)
+
+    def open(self) -> None:
+        """Take what comes, from now on."""
+        self._watch(READ)
+
+    def shut(self) -> None:
+        """Take nothing more."""
+        self._watch(0)
+
+    def fileno(self) -> int:
+        """Give the number of the listener's file."""
+        return self.listener.fileno()
+
+    def ready(self, events: int) -> None:
+        """Take what has come, or rest where the system has nothing to give.
+
+        Raises:
+            OSError: no more can be taken, now or later.
+        """
+        try:
+            connections = self.listener.accept()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self.entrance.tell_exhausted(error)
+            self.shut()
+            self.entrance.nursery.start_soon(self._rest)
+            return
+        for connection in connections:
+            self.entrance.let_in(connection)
+
+    async def _rest(self) -> None:
+        await trio.sleep(_PAUSE)
+        self.open()
+
+    def _watch(self, events: int) -> None:
+        self.entrance.poller.watch(self, self._watched, events)
+        self._watched = events

@@ -169,7 +169,7 @@ class VTPBroadcast(Port):
                 what = "subscriber dropped" if machine.fault else "subscriber left"
                 _tell(told, what, node, connection, machine.fault)
 
-            listeners = await nursery.start(serve, node.name, self, attend)
+            listeners = await nursery.start(serve, node.name, self, poller, attend)
             nursery.start_soon(poller.run)
             nursery.start_soon(pulse.run)
             nursery.start_soon(fan_out.run)

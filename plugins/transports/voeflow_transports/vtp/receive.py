@@ -156,4 +156,4 @@ class VTPReceive(Port):
         authors = Authors(node, manner, door.crowd, partials, rates)
         async with trio.open_nursery() as nursery:
             await nursery.start(authors.run)
-            await take(door, listeners, authors.enter, task_status=task_status)
+            await take(door, listeners, authors.poller, authors.enter, task_status=task_status)
