@@ -165,7 +165,8 @@ def _check_types(method: str, name: str, *given: tuple[object, type]) -> None:
     Raises:
         TypeError: it does not.
     """
-    if not all(isinstance(value, expected) for value, expected in given):
-        expected = ", ".join(each.__name__ for _, each in given)
-        got = ", ".join(type(value).__name__ for value, _ in given)
-        raise TypeError(f"{method}() of transports.{name}: expected {expected}, got {got}")
+    for value, kind in given:
+        if not isinstance(value, kind):
+            expected = ", ".join(each.__name__ for _, each in given)
+            got = ", ".join(type(each).__name__ for each, _ in given)
+            raise TypeError(f"{method}() of transports.{name}: expected {expected}, got {got}")

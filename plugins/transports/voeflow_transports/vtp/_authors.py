@@ -91,6 +91,7 @@ class Authors:
     )
     _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
     _alarm: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _alarmed_by: float = attrs.field(default=math.inf, init=False)
     _nursery: trio.Nursery = attrs.field(init=False)
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -106,11 +107,12 @@ class Authors:
 
     def enter(self, connection: Connection) -> None:
         """Begin with an author that has connected."""
+        now = trio.current_time()
         machine = Receiver(
             clock=utcnow,
             limit=self.node.max_event,
             ivoid=self.node.ivoid,
-            opened=trio.current_time(),
+            opened=now,
             idle_timeout=self.manner.idle_timeout,
             linger=self.manner.linger,
             first_byte_timeout=self.manner.first_byte_timeout,
@@ -118,10 +120,11 @@ class Authors:
         )
         check = check_for(self.manner.grants, connection.host, connection.certificate)
         conversation = Conversation(connection, machine, self, check)
-        self._tell_certificate(connection)
+        if connection.certificate is not None:
+            self._tell_certificate(connection)
         self._present[conversation] = None
         self.node.heard(connection.peer)
-        conversation.begin()
+        conversation.begin(now)
 
     def left(self, conversation: Conversation) -> None:
         """Note that an author's connection has been closed."""
@@ -151,13 +154,12 @@ class Authors:
             check=conversation.check,
         )
 
-    def pace(self, connection: Connection) -> float:
-        """Note that an author has sent an event.
+    def pace(self, connection: Connection, now: float) -> float:
+        """Note that an author has sent an event, now.
 
         Returns:
             When the next of its address may be submitted; 0 for at once.
         """
-        now = trio.current_time()
         wait = self.rates.take(counted(connection.host), now)
         if not wait:
             return 0.0
@@ -181,8 +183,8 @@ class Authors:
 
     def remind(self, deadline: float) -> None:
         """See by then at the latest who has run out of time."""
-        if deadline < self._alarm.deadline:
-            self._alarm.deadline = deadline
+        if deadline < self._alarmed_by:
+            self._alarm.deadline = self._alarmed_by = deadline
 
     def flush(self, conversation: Conversation) -> None:
         """Wait until an author has read its receipts."""
@@ -208,7 +210,8 @@ class Authors:
 
     async def _keep_time(self) -> None:
         while True:
-            with trio.CancelScope(deadline=self._earliest()) as self._alarm:
+            self._alarmed_by = self._earliest()
+            with trio.CancelScope(deadline=self._alarmed_by) as self._alarm:
                 await trio.sleep_forever()
             now = trio.current_time()
             for conversation in [each for each in self._present if each.deadline <= now]:
@@ -219,8 +222,6 @@ class Authors:
         return min((each.deadline for each in self._present), default=math.inf)
 
     def _tell_certificate(self, connection: Connection) -> None:
-        if connection.certificate is None:
-            return
         shown = str(connection.certificate)
         if (more := self._told.due(f"certificate {shown}", trio.current_time())) is not None:
             log.info(

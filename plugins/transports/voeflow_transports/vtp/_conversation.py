@@ -56,10 +56,10 @@ class Conversation:
     _ended: bool = attrs.field(default=False, init=False)  # the author has ended its stream
     _parted: bool = attrs.field(default=False, init=False)
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Take what has come already: most authors send at once."""
         self.connection.on_close = self._closing
-        self._read()
+        self._read(now)
 
     @property
     def deadline(self) -> float:
@@ -77,23 +77,24 @@ class Conversation:
     def ready(self, events: int) -> None:
         """Take what has come, as far as that goes without waiting."""
         if self._watched:  # else somebody has seen to it since the system said so
-            self._read()
+            self._read(trio.current_time())
 
-    def _read(self) -> None:
+    def _read(self, now: float) -> None:
         try:
             if self.port.has_room and (data := self.connection.receive_nowait(_PIECE)) is not None:
-                self._take(data)
-            self._go_on()
+                self._take(data, now)
+            self._go_on(now)
         except Exception as error:  # noqa: BLE001 - what one connection raises ends that connection alone
             self._fail(error)
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """Send receipts, until a packet that the store did not take: then all is over (section 7.1)."""
         size = sum([self._in_hand.popleft() for _ in answers])
+        now = trio.current_time()
         try:
-            self._answer(answers)
-            self._go_on()
-            if self.deadline <= (now := trio.current_time()):  # it is not to linger
+            self._answer(answers, now)
+            self._go_on(now)
+            if self.deadline <= now:  # it is not to linger
                 self.tick(now)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
@@ -102,16 +103,17 @@ class Conversation:
     def use_room(self) -> None:
         """Go on, now that there is room for more in hand."""
         self._held_up = False
-        self.machine.grant_time(trio.current_time())
+        now = trio.current_time()
+        self.machine.grant_time(now)
         if self._found:
-            self.resume()
+            self.resume(now)
         else:
-            self._read()
+            self._read(now)
 
-    def resume(self) -> None:
+    def resume(self, now: float) -> None:
         """Go on, as far as that goes."""
         try:
-            self._go_on()
+            self._go_on(now)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
 
@@ -121,10 +123,10 @@ class Conversation:
             return
         if self._resting:
             self._resting = 0.0
-            self._read()  # what has come meanwhile counts
+            self._read(now)  # what has come meanwhile counts
             return
         self.machine.tick(now)
-        self.resume()
+        self.resume(now)
 
     async def flush(self, patience: float) -> None:
         """Wait until the author has read its receipts; nothing more is done for one that does not.
@@ -143,19 +145,20 @@ class Conversation:
             self.machine.end("does not read its receipts")
             self._part()
         else:
-            self.resume()
+            self.resume(trio.current_time())
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, now: float) -> None:
         self._ended = not data
-        held = self.machine.held
-        for each in self.machine.receive(data, trio.current_time()):
+        machine = self.machine
+        held = machine.held
+        for each in machine.receive(data, now):
             if isinstance(each, Packet):
                 self._found.append(each.raw)
-        if self.machine.held != held:
-            self.port.partials.note(self.connection, self.machine.held)
+        if machine.held != held:
+            self.port.partials.note(self.connection, machine.held)
 
-    def _answer(self, answers: Sequence[Answer]) -> None:
-        machine, now = self.machine, trio.current_time()
+    def _answer(self, answers: Sequence[Answer], now: float) -> None:
+        machine = self.machine
         for answer in answers:
             if machine.over:
                 return
@@ -167,7 +170,7 @@ class Conversation:
             else:
                 machine.accept(answer.ivorn, now)
 
-    def _go_on(self) -> None:
+    def _go_on(self, now: float) -> None:
         """Send what is owed, submit what may be, and wait for what is of use now; or part."""
         machine, connection = self.machine, self.connection
         if connection.closed or self._parted:
@@ -176,7 +179,7 @@ class Conversation:
             raw = self._found.popleft()
             self._in_hand.append(len(raw))
             self.port.submit(raw, self)
-            self._resting = self.port.pace(self.connection)
+            self._resting = self.port.pace(connection, now)
         if data := machine.outbox():
             connection.send_nowait(data)
         if connection.unsent:

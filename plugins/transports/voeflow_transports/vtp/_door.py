@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,6 +29,9 @@ TOLD_EVERY = 60.0
 #: How long a client that is not let in has to take that in, in seconds.
 _FAREWELL = 1.0
 
+#: Of how many addresses it is remembered whether they may come in.
+_MOST = 4096
+
 
 @attrs.define(eq=False)
 class Door:
@@ -44,12 +49,14 @@ class Door:
     port: Port
     crowd: Crowd
     _allow: Allow = attrs.field(init=False)
+    _may_admit: Callable[[str], bool] = attrs.field(init=False, repr=False)
     _rates: Rates = attrs.field(init=False)
     _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Read who may come in."""
         self._allow = self.port.admitted
+        self._may_admit = functools.lru_cache(maxsize=_MOST)(self._allow.may_admit)
         self._rates = Rates(self.port.connection_rate, self.port.connection_burst)
 
     @property
@@ -63,7 +70,7 @@ class Door:
     def judge(self, connection: Connection) -> bool:
         """Say whether a connection may come in, as far as its address tells; if not it has been told."""
         host = connection.host
-        if not self._allow.may_admit(host):
+        if not self._may_admit(host):
             self._refuse(connection, "not in allow")
             return False
         if counted(host) and self.crowd.count(host) >= self.port.max_per_address:
@@ -73,8 +80,10 @@ class Door:
 
     def wait_for(self, connection: Connection) -> float:
         """Say how long a connection has to wait for its turn, in seconds; mostly not at all."""
+        if not (network := counted(connection.host)):
+            return 0.0
         now = trio.current_time()
-        wait = self._rates.take(counted(connection.host), now)
+        wait = self._rates.take(network, now)
         if wait and (more := self._told.due("fast " + network_of(connection.host), now)) is not None:
             log.warning(
                 "connections have to wait",

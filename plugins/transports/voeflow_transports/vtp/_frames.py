@@ -68,28 +68,33 @@ class FrameReader:
         payloads: list[bytes] = []
         if self.too_long is not None:
             return payloads
-        at, size = 0, len(data)
-        while True:
-            if self._wanted is None:
-                at = self._keep(data, at, COUNT_SIZE)
-                if len(self._kept) < COUNT_SIZE:
-                    return payloads
-                (wanted,) = _COUNT.unpack(self._kept)
-                self._kept.clear()
+        at, size, wanted = 0, len(data), self._wanted
+        while wanted is not None or at < size:
+            if wanted is None:
+                if not self._kept and size - at >= COUNT_SIZE:  # nearly always
+                    (wanted,) = _COUNT.unpack_from(data, at)
+                    at += COUNT_SIZE
+                else:
+                    at = self._keep(data, at, COUNT_SIZE)
+                    if len(self._kept) < COUNT_SIZE:
+                        break
+                    (wanted,) = _COUNT.unpack(self._kept)
+                    self._kept.clear()
                 if wanted > self.limit:
                     self.too_long = wanted
                     return payloads
-                self._wanted = wanted
-            if not self._kept and size - at >= self._wanted:  # whole in this piece: one copy
-                payloads.append(data[at : at + self._wanted])
-                at += self._wanted
+            if not self._kept and size - at >= wanted:  # whole in this piece: one copy
+                payloads.append(data[at : at + wanted])
+                at += wanted
             else:
-                at = self._keep(data, at, self._wanted)
-                if len(self._kept) < self._wanted:
-                    return payloads
+                at = self._keep(data, at, wanted)
+                if len(self._kept) < wanted:
+                    break
                 payloads.append(bytes(self._kept))
                 self._kept = bytearray()
-            self._wanted = None
+            wanted = None
+        self._wanted = wanted
+        return payloads
 
     def _keep(self, data: bytes, at: int, upto: int) -> int:
         """Keep from `data[at:]` what brings the kept bytes to `upto`; return where the rest starts."""

@@ -140,6 +140,8 @@ class Machine:
 
     def outbox(self) -> bytes:
         """Take what is owed to the peer since the last call, framed; it must be sent in full."""
+        if not self._out:
+            return b""
         owed, self._out = b"".join(self._out), []
         return owed
 

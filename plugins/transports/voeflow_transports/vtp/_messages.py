@@ -7,6 +7,7 @@ and pygcn take.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ MAX_RESULT = 1000
 _MAX_DEPTH = 32
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+#: What can be written as it is; an IVORN mostly can.
+_PLAIN = re.compile("[\x20-%'-;=?-~]*")
 #: Not those of xml.sax.saxutils, which imports urllib.request and with that half of a client for HTTP.
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 #: A line break in an attribute would be read as a blank (XML 1.0, section 3.3.3).
@@ -77,6 +80,8 @@ def is_transport(payload: bytes) -> bool:
 
     Anything else is for the intake to judge, be it a VOEvent or not.
     """
+    if (usual := _USUAL_START.match(payload)) is not None:
+        return _TRANSPORT_START.match(payload, usual.end()) is not None
     if payload[:2] in (b"\xff\xfe", b"\xfe\xff") or payload[:2] in (b"<\0", b"\0<"):
         little = payload[:2] in (b"\xff\xfe", b"<\0")
         payload = payload.decode("utf-16-le" if little else "utf-16-be", "replace").lstrip("\ufeff").encode()
@@ -99,6 +104,8 @@ def is_transport(payload: bytes) -> bool:
     return False
 
 
+#: What stands before the outermost element of nearly all that comes: an XML declaration at most.
+_USUAL_START = re.compile(rb"(?:<\?xml [^<>?]*\?>\s*)?(?=<[A-Za-z])")
 _TRANSPORT_START = re.compile(rb"<(?:[^\s<>/:=]{1,200}:)?Transport[\s/>]")
 
 
@@ -207,7 +214,12 @@ def _params(params: Iterable[tuple[str, str]]) -> str:
 
 def timestamp(moment: datetime) -> str:
     """Give an aware time in UTC as `2026-11-24T01:02:03Z`: always with the Z (sections 6.1 to 6.3)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _timestamp(moment.timestamp() // 1)
+
+
+@functools.lru_cache(maxsize=16)  # a busy broker writes many in a second
+def _timestamp(second: float) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _write(role: str, origin: str, response: str, clock: Clock, meta: str = "") -> bytes:
@@ -224,6 +236,8 @@ def _write(role: str, origin: str, response: str, clock: Clock, meta: str = "") 
 
 
 def _text(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
     return _NOT_XML.sub("\ufffd", value).translate(_IN_TEXT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 
 import attrs
@@ -13,6 +14,7 @@ from ._crowd import network_of
 _MOST = 4096
 
 
+@functools.lru_cache(maxsize=_MOST)
 def counted(host: str) -> str:
     """Give the network that a peer is counted under, or nothing for this machine itself.
 
