@@ -25,6 +25,7 @@ class Batch:
         refusals: and what is to be kept aside.
         places: where the events are in the log, once they are.
         failure: why nothing of it could be stored, or None.
+        ready: whether all of it has been read.
     """
 
     entries: list[Entry] = attrs.field(factory=list)
@@ -32,6 +33,13 @@ class Batch:
     refusals: list[Refusal] = attrs.field(factory=list)
     places: list[Place] = attrs.field(factory=list)
     failure: StoreError | None = None
+    ready: bool = False
+
+    def add(self, batch: Batch) -> None:
+        """Add another, that was read, behind this."""
+        self.entries += batch.entries
+        self.events += batch.events
+        self.refusals += batch.refusals
 
     def read(self, entries: Sequence[Entry], parse: Callable[[Entry], Event]) -> None:
         """Add packets: parse and judge them, unless that has been done; in a worker thread.

@@ -10,7 +10,7 @@ import attrs
 import structlog
 
 from voeflow._errors import EventError, StoreError
-from voeflow._event import Event
+from voeflow._event import Event, Facts
 from voeflow._ivoid import parse_ivoid
 from voeflow._node_api import MAX_REASON, Answer, Check, Submission, Validation
 from voeflow._raised import describe
@@ -36,6 +36,7 @@ class Entry:
         where: where they were found, or empty.
         received: when they came.
         event: what was made of them; given at once for a notice that was mapped.
+        found: what another process has found in them, or None where they have still to be read.
         notice: of a notice, its digest.
         refused: of what is to be kept aside whatever it is, the reason.
         check: what its source asks of the event before it is stored, or None.
@@ -53,6 +54,7 @@ class Entry:
     where: str
     received: datetime
     event: Event | None = attrs.field(default=None, kw_only=True)
+    found: Facts | EventError | None = attrs.field(default=None, init=False)
     notice: bytes | None = attrs.field(default=None, kw_only=True)
     refused: str = attrs.field(default="", kw_only=True)
     check: Check | None = attrs.field(default=None, kw_only=True)

@@ -6,6 +6,8 @@ import functools
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
 
 import attrs
 from lxml import etree
@@ -52,6 +54,24 @@ class Citation:
     kind: str
 
 
+class Facts(NamedTuple):
+    """What intake asks of a packet, in types that `marshal` can write.
+
+    Attributes:
+        ivorn: as of `Event`, as are `role`, `version`, `author` and `digest`.
+        date: as of `Event`, in ISO 8601, or None.
+        defects: the message, the line and the column of each.
+    """
+
+    ivorn: str
+    role: str
+    version: str
+    author: str | None
+    date: str | None
+    digest: bytes
+    defects: tuple[tuple[str, int | None, int | None], ...]
+
+
 @attrs.frozen(eq=False, repr=False)
 class Event:
     """One VOEvent packet. Made by `Event.parse`; never changed afterwards; may be used from several threads.
@@ -84,7 +104,7 @@ class Event:
     role: str
     version: str
     author: str | None
-    _root: etree._Element
+    _parsed: etree._Element | None
     attachments: tuple[Attachment, ...] = ()
 
     @classmethod
@@ -136,8 +156,39 @@ class Event:
             role=root.get("role", "observation"),
             version=root.get("version") or _version_of_namespace(str(root.tag)),
             author=text_of(child(root, "Who", "AuthorIVORN")) or None,
-            root=root,
+            parsed=root,
             attachments=attachments,
+        )
+
+    @classmethod
+    def of_facts(cls, facts: Facts, raw: bytes, *, source: str, received: datetime) -> Event:
+        """Make the event of a packet that was read in another process.
+
+        Args:
+            facts: what that has found, see `facts`.
+            raw: the packet.
+            source: as for `parse`.
+            received: as for `parse`.
+        """
+        ivorn, role, version, author, date, digest, defects = facts
+        event = cls(raw, source, received.astimezone(UTC), ivorn, role, version, author, parsed=None)
+        keep = partial(object.__setattr__, event)
+        keep("date", datetime.fromisoformat(date) if date is not None else None)
+        keep("digest", digest)
+        keep("defects", tuple([Defect(*each) for each in defects]))
+        return event
+
+    @property
+    def facts(self) -> Facts:
+        """What `of_facts` makes it of again."""
+        return Facts(
+            self.ivorn,
+            self.role,
+            self.version,
+            self.author,
+            self.date.isoformat() if self.date is not None else None,
+            self.digest,
+            tuple([(each.message, each.line, each.column) for each in self.defects]),
         )
 
     @property
@@ -243,6 +294,14 @@ class Event:
         """
         question = _compiled(expression) if isinstance(expression, str) else expression
         return question.evaluate(self._root)
+
+    @property
+    def _root(self) -> etree._Element:
+        """The packet's tree; of an event made of facts it is read when it is first asked for."""
+        if self._parsed is None:
+            object.__setattr__(self, "_parsed", parse_xml(self.raw, max_bytes=len(self.raw)))
+        assert self._parsed is not None
+        return self._parsed
 
     def __repr__(self) -> str:
         via = f" from {printable(self.source, 40)}" if self.source else ""

@@ -2,18 +2,15 @@
 
 Notices come here once a mapping has made events of them; see `_notices`.
 
-Whatever waits when a worker thread is free goes with one hop and one commit; alone, a packet does not wait.
-While one thread waits for the disk, another reads what comes meanwhile, so there are two; their batches are
-stored, and handed on, in the order in which they came. Nothing is answered before the commit that holds it
-has returned.
+Reading and storing is done in threads, see `_intake_threads`: whatever waits shares a commit; alone, a packet
+does not wait. All is stored, and handed on, in the order in which it came. Nothing is answered before the
+commit that holds it has returned.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
@@ -27,16 +24,14 @@ from voeflow._entry import Entry
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
 from voeflow._intake_log import IntakeLog
+from voeflow._intake_threads import IntakeThreads
 from voeflow._node_api import Answer, Check, Submission, Validation
 from voeflow._observers import Observers
+from voeflow._reader import Limits, Reader
 from voeflow._store import Store
 from voeflow._xml import MAX_ATTRIBUTES, MAX_DEPTH
 
 log = structlog.get_logger()
-
-#: How many packets share one commit at most. Beyond this the share of the fsync is small against the parsing,
-#: and the first of the batch would wait for the last.
-MAX_BATCH = 128
 
 #: How many bytes may wait for a worker thread; who submits more waits for room.
 MAX_WAITING_BYTES = 32 * 2**20
@@ -72,7 +67,6 @@ class Intake:
         max_depth: int = MAX_DEPTH,
         max_attributes: int = MAX_ATTRIBUTES,
     ) -> None:
-        self._store = store
         self._accepted = accepted
         self._observers = observers
         self.max_event = max_event
@@ -80,14 +74,9 @@ class Intake:
         self.max_attributes = max_attributes
         self.counts = Counter({"accepted": 0, "invalid": 0, "duplicate": 0, "refused": 0})
         self._log = IntakeLog()
-        self._waiting: deque[Entry] = deque()
-        self._bytes_submitted = self._bytes_taken = 0  # one is written by the event loop, one by who takes
+        self._reader = Reader()
+        self._threads = IntakeThreads(store, self._read, self._hand_on)
         self._room = trio.lowlevel.ParkingLot()
-        self._work = trio.lowlevel.ParkingLot()
-        self._threads = trio.CapacityLimiter(2)
-        self._reading = False  # whether a thread reads, and may take what waits
-        self._turn = threading.Lock()  # to store what has been read
-        self._stored: deque[Batch] = deque()  # in order, and not handed on yet
 
     async def submit(
         self,
@@ -126,7 +115,7 @@ class Intake:
         Raises:
             StoreError: the store cannot write now.
         """
-        while self._bytes_submitted - self._bytes_taken > MAX_WAITING_BYTES:
+        while self._threads.bytes_waiting > MAX_WAITING_BYTES:
             await self._room.park()
         told = trio.Event()
         answers: list[Answer] = []
@@ -145,63 +134,37 @@ class Intake:
 
     def take_nowait(self, entry: Entry) -> None:
         """Take a packet, whatever waits already; its `answered` is called when it is on disk."""
-        self._bytes_submitted += entry.size
-        self._waiting.append(entry)
-        self._work.unpark()
+        self._threads.put(entry)
 
     async def run(self) -> None:
         """Work through what is submitted, until cancelled, in order."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._log.run)
-            nursery.start_soon(self._work_through)
-            nursery.start_soon(self._work_through)
-
-    async def _work_through(self) -> None:
-        while True:
-            while self._reading or not self._waiting:
-                await self._work.park()
-            self._reading = True
-            self._room.unpark_all()
-            go_on = partial(trio.lowlevel.current_trio_token().run_sync_soon, self._work.unpark)
-            await trio.to_thread.run_sync(self._keep, self._take(MAX_BATCH), go_on, limiter=self._threads)
-            self._room.unpark_all()  # the thread has taken more
-            while self._stored:  # trio wakes tasks in no order, so it may be another's that comes first
-                self._hand_on(self._stored.popleft())
-
-    def _take(self, most: int) -> list[Entry]:
-        """Take what waits, in whichever thread reads."""
-        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        self._bytes_taken += sum([entry.size for entry in taken])
-        return taken
-
-    def _keep(self, taken: Sequence[Entry], go_on: Callable[[], None]) -> None:
-        """Read and store a batch, in a worker thread.
-
-        Args:
-            taken: what it begins with; more is taken while the batch before is being stored.
-            go_on: lets the other thread begin.
-        """
-        batch = Batch()
-        batch.read(taken, self._read)
-        while not self._turn.acquire(blocking=not self._waiting or len(batch.entries) >= MAX_BATCH):
-            batch.read(self._take(MAX_BATCH - len(batch.entries)), self._read)
         try:
-            self._reading = False
-            if self._waiting:
-                go_on()
-            try:
-                batch.places = self._store.append(batch.events, batch.refusals)
-            except StoreError as error:
-                batch.failure = error
-            self._stored.append(batch)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._log.run)
+                nursery.start_soon(self._threads.run)
         finally:
-            self._turn.release()
+            with trio.CancelScope(shield=True):  # bounded by the reader
+                await trio.to_thread.run_sync(self._reader.close)
 
-    def _read(self, entry: Entry) -> Event:
+    def _read(self, batch: Batch, entries: Sequence[Entry]) -> None:
+        """Read packets into a batch; in a thread."""
+        unread = [entry for entry in entries if entry.event is None and not entry.refused]
+        limits = Limits(self.max_event, self.max_depth, self.max_attributes)
+        found = self._reader.read([entry.raw for entry in unread], limits)
+        if found is not None:
+            for entry, what in zip(unread, found, strict=True):
+                entry.found = what
+        batch.read(entries, self._parse)
+
+    def _parse(self, entry: Entry) -> Event:
+        if isinstance(entry.found, EventError):
+            raise entry.found
         if len(entry.raw) > self.max_event:
             raise EventError(
                 f"{len(entry.raw)} bytes are too long: the pipeline's max_event is {self.max_event}"
             )
+        if entry.found is not None:
+            return Event.of_facts(entry.found, entry.raw, source=entry.source, received=entry.received)
         return Event.parse(
             entry.raw,
             source=entry.source,
@@ -213,6 +176,7 @@ class Intake:
 
     def _hand_on(self, batch: Batch) -> None:
         """Offer what is new to the sinks, answer for every packet, and say so."""
+        self._room.unpark_all()  # the threads have taken more
         accepted: list[Envelope] = []
         if batch.failure is not None:
             for entry in batch.entries:

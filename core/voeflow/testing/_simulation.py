@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from voeflow import _wall
+from voeflow._intake_threads import idle_threads
 from voeflow.testing._events import moment_of
 from voeflow.testing._sole import sole_error
 
@@ -131,7 +132,7 @@ async def _let_time_pass(clock: MockClock, patience: float, heed_the_world: bool
         await wait_all_tasks_blocked(0.0 if waiting_since is None else _LOOK_AGAIN)
         ahead = trio.lowlevel.current_statistics().seconds_to_next_deadline
         overdue = waiting_since is not None and time.monotonic() - waiting_since > patience
-        at_work = active_thread_count() or (heed_the_world and _waiting_for_input() > own)
+        at_work = active_thread_count() > idle_threads() or (heed_the_world and _waiting_for_input() > own)
         if math.isfinite(ahead) and (overdue or not at_work):
             waiting_since = None
             clock.jump(max(0.0, ahead))

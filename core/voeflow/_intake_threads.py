@@ -1,0 +1,166 @@
+"""The threads of intake: they read packets and store them, in the order in which these came.
+
+There are two, for as long as a node runs: waking one takes less than starting one, and there is no more to
+gain from a third, since Python itself runs in one at a time. Both read, a few packets each; whoever has read
+the oldest that are not stored yet stores them, with whatever has been read besides, in one commit. So a
+packet that comes alone goes straight through, and what comes while the disk is being waited for is read
+meanwhile, and shares the next commit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+import attrs
+import trio
+
+from voeflow._batch import Batch
+from voeflow._entry import Entry
+from voeflow._errors import StoreError
+from voeflow._store import Store
+
+#: How many packets share one commit at most. Beyond this the share of the fsync is small against the parsing,
+#: and the first of the batch would wait for the last.
+MAX_BATCH = 128
+
+#: How many packets one thread reads before it looks whether there is something to store: some milliseconds'
+#: worth, so that the other has work, too.
+_AT_ONCE = 32
+
+_THREADS = 2
+
+
+@attrs.define(eq=False)
+class IntakeThreads:
+    """Reads and stores packets, in threads of its own.
+
+    Attributes:
+        store: where events are kept.
+        read: adds packets that it reads to a batch; in a thread.
+        hand_on: is called on the event loop with what has been stored, in order.
+        unfinished: how many packets were put and not handed on.
+    """
+
+    store: Store
+    read: Callable[[Batch, Sequence[Entry]], None]
+    hand_on: Callable[[Batch], None]
+    unfinished: int = attrs.field(default=0, init=False)
+    _waiting: SimpleQueue[Entry | None] = attrs.field(factory=SimpleQueue, init=False)
+    _bytes_put: int = attrs.field(default=0, init=False)  # written by the event loop alone
+    _bytes_taken: int = attrs.field(default=0, init=False)  # written by who takes
+    _taking: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _taken: deque[Batch] = attrs.field(factory=deque, init=False)  # in order, and not stored yet
+    _turn: threading.Lock = attrs.field(factory=threading.Lock, init=False)  # to store
+    _stored: deque[Batch] = attrs.field(factory=deque, init=False)  # in order, and not handed on yet
+    _ended: bool = attrs.field(default=False, init=False)
+    _tripped: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _fault: Exception | None = attrs.field(default=None, init=False)
+
+    def put(self, entry: Entry) -> None:
+        """Have a packet read and stored, whatever waits already."""
+        self.unfinished += 1
+        self._bytes_put += entry.size
+        self._waiting.put(entry)
+
+    @property
+    def bytes_waiting(self) -> int:
+        """How many bytes wait to be read."""
+        return self._bytes_put - self._bytes_taken
+
+    async def run(self) -> None:
+        """Work until cancelled; then what has been read is stored and handed on, and what waits is let go.
+
+        Raises:
+            Exception: whatever `hand_on` raised.
+        """
+        token = trio.lowlevel.current_trio_token()
+        limiter = trio.CapacityLimiter(_THREADS)
+        _running.set(_running.get(frozenset()) | {self})
+        try:
+            async with trio.open_nursery() as nursery:
+                for _ in range(_THREADS):
+                    nursery.start_soon(
+                        lambda: trio.to_thread.run_sync(self._work, token, limiter=limiter), name="intake"
+                    )
+                try:
+                    await self._tripped.wait()
+                finally:
+                    self._ended = True
+                    self._waiting.put(None)
+        finally:
+            _running.set(_running.get() - {self})
+        if self._fault is not None:
+            raise self._fault
+
+    def _work(self, token: trio.lowlevel.TrioToken) -> None:
+        """Read and store until all is over; in a thread."""
+        while True:
+            with self._taking:
+                entries = self._take()
+                if not entries:
+                    return
+                batch = Batch()
+                self._taken.append(batch)
+            self.read(batch, entries)
+            batch.ready = True
+            # Who has the turn looks again once it has let it go: so nobody needs to wait for it here.
+            while self._is_ready() and self._turn.acquire(blocking=False):
+                try:
+                    self._keep()
+                finally:
+                    self._turn.release()
+                token.run_sync_soon(self._hand_on, idempotent=True)
+
+    def _take(self) -> list[Entry]:
+        """Wait for packets, and take some; none when all is over."""
+        first = self._waiting.get()
+        more = [self._waiting.get() for _ in range(min(_AT_ONCE - 1, self._waiting.qsize()))]
+        entries = [entry for entry in (first, *more) if entry is not None]
+        if self._ended:
+            self._waiting.put(None)  # for the other
+            return []
+        self._bytes_taken += sum([entry.size for entry in entries])
+        return entries
+
+    def _is_ready(self) -> bool:
+        """Whether the oldest that has been taken can be stored."""
+        try:
+            return self._taken[0].ready
+        except IndexError:  # there is none, or none any more
+            return False
+
+    def _keep(self) -> None:
+        """Store what can be, in one commit; by whose turn it is."""
+        whole = Batch()
+        while self._is_ready() and len(whole.entries) + len(self._taken[0].entries) <= MAX_BATCH:
+            whole.add(self._taken.popleft())
+        if not whole.entries:  # the other was faster
+            return
+        try:
+            whole.places = self.store.append(whole.events, whole.refusals)
+        except StoreError as error:
+            whole.failure = error
+        self._stored.append(whole)
+
+    def _hand_on(self) -> None:
+        """Hand on what has been stored; on the event loop."""
+        try:
+            while self._stored:
+                batch = self._stored.popleft()
+                self.unfinished -= len(batch.entries)
+                self.hand_on(batch)
+        except Exception as error:  # noqa: BLE001 - raised where the node sees it, in `run`
+            self._fault = error
+            self._tripped.set()
+
+
+#: Those that run in an event loop.
+_running: trio.lowlevel.RunVar[frozenset[IntakeThreads]] = trio.lowlevel.RunVar("running intakes")
+
+
+def idle_threads() -> int:
+    """Give how many threads of this event loop's intakes wait for something to do."""
+    return sum(_THREADS for each in _running.get(frozenset()) if not each.unfinished)
