@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import Any
 
@@ -44,10 +45,10 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand that `args` begin with, or fail with the nearest known name."""
-        from difflib import get_close_matches
-
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, self.list_commands(ctx), n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             ctx.fail(f"There is no command {name!r}.{hint} See voeflow --help.")
@@ -63,13 +64,22 @@ def _of_plugins() -> dict[str, click.Command]:
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="voeflow", prog_name="voeflow")
-def main(**_: Any) -> None:
+@click.pass_context
+def main(ctx: click.Context, /, **_: Any) -> None:
     """Receive, filter, act on and pass on VOEvents.
 
     Start with `voeflow init`, look at the pipeline.toml that it writes, and type `voeflow run pipeline.toml`.
     """
     from voeflow._log import configure_log
 
-    configure_log(
-        "warning"
-    )  # `run` sets its own; the results of all others have standard output to themselves
+    # `run` sets its own; the results of all others have standard output to themselves
+    configure_log("warning")
+    if ctx.invoked_subcommand != "run":  # which has a pipeline to read, and with it modules to import
+        collect_garbage()
+
+
+def collect_garbage() -> None:
+    """Have garbage collected from now on, where it is not yet, but among what there is already."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

@@ -15,6 +15,7 @@ import click
 import structlog
 import trio
 
+from voeflow._command import collect_garbage
 from voeflow._command._pipelines import fail, pipeline_argument, read_or_exit
 from voeflow._errors import PipelineError, StartError
 from voeflow._log import configure_log
@@ -56,6 +57,7 @@ def command(pipeline: Path, log_format: str, log_level: str) -> None:
     """
     loaded, plugins = read_or_exit(pipeline)
     configure_log(log_level, log_format)  # type: ignore[arg-type]  # click has checked the choice
+    collect_garbage()
     try:
         trio.run(_run, RunningNode(loaded, plugins.observers), pipeline, plugins, instruments=[Watchdog()])
     except StartError as error:
