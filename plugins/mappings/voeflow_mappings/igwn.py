@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import attrs
-
 from voeflow import Contact, Group, Mapped, Notice, Param, Params, compose
 
 from . import _lvk_words as words
@@ -37,22 +35,16 @@ _MAPPED_OF_EVENT = frozenset({
 })  # fmt: skip
 
 
-@attrs.frozen
-class GwAlert:
-    """Makes the VOEvents that LVK used to send of the alerts that it sends now."""
+def map_alert(notice: Notice, earlier: Earlier, topics: tuple[str, ...]) -> Mapped | None:
+    """Make a VOEvent of an alert, such as LVK used to send; None of what is none.
 
-    topics: tuple[str, ...] = ("igwn.gwalert",)
-
-    def map(self, notice: Notice, earlier: Earlier) -> Mapped | None:
-        """Make a VOEvent of an alert.
-
-        Raises:
-            EventError: it is an alert, and something in it is missing or wrong.
-        """
-        found = notice.json
-        if notice.topic not in self.topics and not (isinstance(found, dict) and "superevent_id" in found):
-            return None
-        return _map(notice, Fields.of(found), earlier)
+    Raises:
+        EventError: it is an alert, and something in it is missing or wrong.
+    """
+    found = notice.json
+    if notice.topic not in topics and not (isinstance(found, dict) and "superevent_id" in found):
+        return None
+    return _map(notice, Fields.of(found), earlier)
 
 
 def _map(notice: Notice, alert: Fields, earlier: Earlier) -> Mapped:

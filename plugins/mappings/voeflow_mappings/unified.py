@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from voeflow import (
     Contact,
     EventError,
@@ -71,22 +69,16 @@ _MAX_PART = 60
 _MAX_NAMES = 50
 
 
-@attrs.frozen
-class UnifiedNotice:
-    """Makes VOEvents of notices in GCN's unified schema, of any mission."""
+def map_notice(notice: Notice, earlier: Earlier) -> Mapped | None:
+    """Make a VOEvent of a notice; None of what is not of the schema.
 
-    topics: tuple[str, ...] = ("gcn.notices.*",)
-
-    def map(self, notice: Notice, earlier: Earlier) -> Mapped | None:
-        """Make a VOEvent of a notice.
-
-        Raises:
-            EventError: it is of the schema, and something in it is missing or wrong.
-        """
-        found = notice.json
-        schema = found.get("$schema") if isinstance(found, dict) else None
-        source = _missions.source(notice.topic, schema if isinstance(schema, str) else "")
-        return None if source is None else _map(notice, Fields.of(found), source, earlier)
+    Raises:
+        EventError: it is of the schema, and something in it is missing or wrong.
+    """
+    found = notice.json
+    schema = found.get("$schema") if isinstance(found, dict) else None
+    source = _missions.source(notice.topic, schema if isinstance(schema, str) else "")
+    return None if source is None else _map(notice, Fields.of(found), source, earlier)
 
 
 def _map(notice: Notice, fields: Fields, source: _missions.Source, earlier: Earlier) -> Mapped:
