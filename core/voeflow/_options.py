@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
-from cattrs import BaseConverter
-from cattrs.errors import StructureHandlerNotFoundError
 
 from voeflow._errors import Mistake
 from voeflow._names import near_name, nearest
@@ -18,7 +16,7 @@ from voeflow._quantities import Bytes, Seconds, show_seconds
 from voeflow._secret import Secret
 from voeflow._shown import LISTS, origin_of, show_type, show_value
 from voeflow._text import printable
-from voeflow._values import Fault, UnfitError, faults_of, resolved, value_converter
+from voeflow._values import Fault, NoReaderError, Readers, UnfitError, faults_of, resolved
 from voeflow._xpath import XPath
 
 _Instance = TypeVar("_Instance")
@@ -73,7 +71,7 @@ def read_options(
     Returns:
         The instance and no mistakes, or None and at least one.
     """
-    converter = _converter(directory)
+    readers = _readers(directory)
     types = _types(cls)
     fields = {_key(field): field for field in _options(cls)}
     mistakes: list[Mistake] = []
@@ -85,7 +83,7 @@ def read_options(
     for key, field in fields.items():
         if key in table:
             try:
-                values[key] = _read(table[key], field, types[field.name], converter)
+                values[key] = _read(table[key], field, types[field.name], readers)
             except _UNFIT as error:
                 mistakes += _mistakes(_at(where, key), faults_of(error))
         elif field.default is attrs.NOTHING:
@@ -150,7 +148,7 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
     except Exception as error:  # noqa: BLE001 - evaluating annotations runs whatever they say
         reason = f"its annotations cannot be read at run time ({type(error).__name__}: {error})"
         return [f"{reason}; import what they name outside `if TYPE_CHECKING`"]
-    converter = _converter(Path())
+    readers = _readers(Path())
     faults = []
     for field in _options(cls):
         if _key(field) in reserved:
@@ -159,8 +157,8 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
             faults.append(f"its option {_key(field)} has no type; annotate it")
         else:
             try:
-                converter.get_structure_hook(types[field.name])
-            except StructureHandlerNotFoundError:
+                readers.of(types[field.name])
+            except NoReaderError:
                 shown = show_type(types[field.name])
                 faults.append(
                     f"its option {_key(field)} is of a type that no pipeline file can hold: {shown}"
@@ -174,9 +172,8 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
     return faults
 
 
-def _converter(directory: Path) -> BaseConverter:
-    """Make a converter that also reads a table within a table, for a field whose type is an attrs class."""
-    converter = value_converter(directory)
+def _readers(directory: Path) -> Readers:
+    """Give what reads values, a table within a table too, for a field whose type is an attrs class."""
 
     def read_table(value: Any, cls: type) -> object:
         if not isinstance(value, dict):
@@ -193,8 +190,7 @@ def _converter(directory: Path) -> BaseConverter:
             )
         return instance
 
-    converter.register_structure_hook_func(attrs.has, read_table)
-    return converter
+    return Readers(directory, read_table)
 
 
 def _classes_in(type_: Any) -> Iterator[type]:
@@ -231,14 +227,14 @@ def _parameter_type(field: _Field) -> Any:
     return None if first.annotation is first.empty else first.annotation
 
 
-def _read(value: Any, field: _Field, type_: Any, converter: BaseConverter) -> Any:
+def _read(value: Any, field: _Field, type_: Any, readers: Readers) -> Any:
     if field.metadata.get("one_or_many") and not isinstance(value, list):
         try:
-            return converter.structure([value], type_)
+            return readers.read([value], type_)
         except UnfitError as error:  # the reader wrote no list: say nothing of its first element
             faults = [attrs.evolve(fault, path=fault.path.removeprefix("[0]")) for fault in error.faults]
             raise UnfitError(faults) from error
-    return converter.structure(value, type_)
+    return readers.read(value, type_)
 
 
 def _found_by_class(cls: type, values: Mapping[str, Any], where: str) -> list[Mistake]:

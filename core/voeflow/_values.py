@@ -1,7 +1,7 @@
 """One value of a TOML file to one Python type, strictly: nothing is cut, guessed or taken apart.
 
-Left to itself, cattrs calls the type: `int(2.9)` is 2, `bool("false")` is true, and `list("./slew.sh")` is
-nine letters. The hooks here take only what the type means, and say in words what they expected.
+To call the type would not do: `int(2.9)` is 2, `bool("false")` is true, and `list("./slew.sh")` is nine
+letters. The hooks here take only what the type means, and say in words what they expected.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import attrs
-from cattrs import BaseConverter
 
 from voeflow._quantities import Bytes, Seconds, parse_bytes, parse_seconds
 from voeflow._secret import Secret
@@ -54,46 +53,94 @@ def faults_of(error: Exception) -> tuple[Fault, ...]:
     return (Fault("", printable(told or type(error).__name__, 400)),)
 
 
-def value_converter(directory: Path) -> BaseConverter:
-    """Make a converter for the types that a plugin's options may have.
-
-    Args:
-        directory: what relative paths are relative to.
-
-    Returns:
-        A converter whose `structure` raises ValueError, TypeError or UnfitError, and whose
-        `get_structure_hook` raises cattrs' StructureHandlerNotFoundError for a type that no TOML value can
-        be read as.
-    """
-    converter = BaseConverter()
-    scalars: dict[Any, Callable[[Any], object]] = {
-        str: _text,
-        bool: _truth,
-        int: _whole_number,
-        float: _number,
-        bytes: _no_bytes,
-        Path: lambda value: _path(value, directory),
-        Secret: lambda value: _secret(value, directory),
-        XPath: lambda value: XPath(_text(value)),
-    }
-    for type_, read in scalars.items():
-        converter.register_structure_hook(type_, _scalar(type_, read))
-    converter.register_structure_hook(Seconds, lambda value, _: parse_seconds(value))
-    converter.register_structure_hook(Bytes, lambda value, _: parse_bytes(value))
-    converter.register_structure_hook_func(_is_anything, lambda value, _: value)
-    converter.register_structure_hook_func(_is_literal, _literal)
-    converter.register_structure_hook_func(is_enum, _member)
-    converter.register_structure_hook_factory(is_union, lambda type_: _union(type_, converter))
-    converter.register_structure_hook_factory(_is_list, lambda type_: _list(type_, converter))
-    converter.register_structure_hook_factory(_is_table, lambda type_: _table(type_, converter))
-    return converter
-
-
 _Hook = Callable[[Any, Any], Any]
 
 
+class NoReaderError(LookupError):
+    """A type that no TOML value can be read as."""
+
+
+class Readers:
+    """How values are read as the types that a plugin's options may have.
+
+    What it gives is called with a value and the type, and raises ValueError, TypeError or UnfitError. Types
+    that are not known here are left to cattrs, which takes some time to import; no plugin of ours has any.
+
+    Args:
+        directory: what relative paths are relative to.
+        read_table: reads a table within the table, for a field whose type is an attrs class.
+    """
+
+    def __init__(self, directory: Path, read_table: _Hook) -> None:
+        self._read_table = read_table
+        scalars: dict[Any, Callable[[Any], object]] = {
+            str: _text,
+            bool: _truth,
+            int: _whole_number,
+            float: _number,
+            bytes: _no_bytes,
+            Path: lambda value: _path(value, directory),
+            Secret: lambda value: _secret(value, directory),
+            XPath: lambda value: XPath(_text(value)),
+        }
+        self._scalars = {type_: _scalar(type_, read) for type_, read in scalars.items()}
+
+    def read(self, value: Any, type_: Any) -> Any:
+        """Read a value as a type."""
+        return self.of(type_)(value, type_)
+
+    def of(self, type_: Any) -> _Hook:
+        """Give what reads values as a type.
+
+        Raises:
+            NoReaderError: there is nothing.
+        """
+        return self._known(type_) or self._others(type_)
+
+    def _known(self, type_: Any) -> _Hook | None:
+        if type_ in (Any, object):
+            return lambda value, _: value
+        if type_ is Seconds:
+            return lambda value, _: parse_seconds(value)
+        if type_ is Bytes:
+            return lambda value, _: parse_bytes(value)
+        if isinstance(type_, type):
+            for base in type_.__mro__:
+                if base in self._scalars:
+                    return self._scalars[base]
+        if attrs.has(type_):
+            return self._read_table
+        if is_enum(type_):
+            return _member
+        origin = origin_of(type_)
+        if origin in TABLES:
+            return _table(type_, self)
+        if origin in LISTS:
+            return _list(type_, self)
+        if is_union(type_):
+            return _union(type_, self)
+        return _literal if origin is Literal else None
+
+    def _others(self, type_: Any) -> _Hook:
+        from cattrs import BaseConverter
+        from cattrs.errors import StructureHandlerNotFoundError
+
+        converter = BaseConverter()
+        for scalar, hook in self._scalars.items():
+            converter.register_structure_hook(scalar, hook)
+
+        def is_known(inner: Any) -> bool:
+            return self._known(inner) is not None
+
+        converter.register_structure_hook_factory(is_known, self.of)
+        try:
+            return converter.get_structure_hook(type_)
+        except StructureHandlerNotFoundError as error:
+            raise NoReaderError(str(error)) from error
+
+
 def _scalar(registered: Any, read: Callable[[Any], object]) -> _Hook:
-    """Make a hook that also serves subclasses: cattrs finds `str`'s hook for a StrEnum, and for any other."""
+    """Make a hook that also serves subclasses, such as a StrEnum."""
 
     def hook(value: Any, type_: Any) -> Any:
         if type_ is registered:
@@ -167,22 +214,6 @@ def _secret(value: Any, directory: Path) -> Secret:
     return Secret(text.removesuffix("\n").removesuffix("\r"))
 
 
-def _is_anything(type_: Any) -> bool:
-    return type_ in (Any, object)
-
-
-def _is_literal(type_: Any) -> bool:
-    return origin_of(type_) is Literal
-
-
-def _is_list(type_: Any) -> bool:
-    return origin_of(type_) in LISTS
-
-
-def _is_table(type_: Any) -> bool:
-    return origin_of(type_) in TABLES
-
-
 def _literal(value: Any, type_: Any) -> object:
     return _one_of(value, {each: each for each in get_args(type_)})
 
@@ -198,11 +229,11 @@ def _one_of(value: Any, choices: Mapping[Any, object]) -> object:
     raise ValueError(f"expected {' or '.join(map(show_value, choices))}, got {show_value(value)}")
 
 
-def _union(type_: Any, converter: BaseConverter) -> _Hook:
+def _union(type_: Any, readers: Readers) -> _Hook:
     """Take the first of the types that the value fits; TOML has no None, so that one is passed over."""
     members = [each for each in get_args(type_) if each is not types.NoneType]
-    hooks = [(each, converter.get_structure_hook(each)) for each in members]
-    tables = [(each, read) for each, read in hooks if _is_table(each) or attrs.has(each)]
+    hooks = [(each, readers.of(each)) for each in members]
+    tables = [(each, read) for each, read in hooks if origin_of(each) in TABLES or attrs.has(each)]
 
     def hook(value: Any, _: Any) -> Any:
         if isinstance(value, dict) and len(tables) == 1:  # so what is wrong is told of a key in it
@@ -221,11 +252,11 @@ def _union(type_: Any, converter: BaseConverter) -> _Hook:
     return hook
 
 
-def _list(type_: Any, converter: BaseConverter) -> _Hook:
+def _list(type_: Any, readers: Readers) -> _Hook:
     build = LISTS[origin_of(type_)]
     items = get_args(type_) or (Any, ...)
     fixed = origin_of(type_) is tuple and get_args(type_)[-1:] != (...,)
-    hooks = [(each, converter.get_structure_hook(each)) for each in items if each is not ...]
+    hooks = [(each, readers.of(each)) for each in items if each is not ...]
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, list):
@@ -248,9 +279,9 @@ def _list(type_: Any, converter: BaseConverter) -> _Hook:
     return hook
 
 
-def _table(type_: Any, converter: BaseConverter) -> _Hook:
+def _table(type_: Any, readers: Readers) -> _Hook:
     _, item = get_args(type_) or (str, Any)
-    read_item = converter.get_structure_hook(item)
+    read_item = readers.of(item)
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):

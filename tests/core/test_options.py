@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import datetime
+from collections import deque
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, NewType, TypeVar
 
 import attrs
 import pytest
@@ -104,6 +105,20 @@ def test_a_value_is_read_by_its_type(key: str, written: object, expected: object
     value = getattr(read(Every, **{key: written}), key)
     assert value == expected
     assert type(value) is type(expected) or isinstance(expected, Path)
+
+
+Degrees = NewType("Degrees", float)
+
+
+@attrs.frozen
+class Foreign:
+    angle: Degrees = Degrees(0.0)
+    queue: deque[Level] = attrs.field(factory=deque)
+
+
+def test_a_type_that_is_made_of_others_is_read_as_strictly() -> None:
+    assert read(Foreign, angle=3, queue=[1, 2]) == Foreign(Degrees(3.0), deque([Level.LOW, Level.HIGH]))
+    assert mistakes_of(Foreign, angle="3") == ['handlers.x.angle: expected a number, got "3"']
 
 
 def test_an_xpath_is_compiled() -> None:
