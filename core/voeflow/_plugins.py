@@ -8,7 +8,6 @@ rest.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from voeflow import _hookspecs
 from voeflow._deprecation import VoeflowDeprecationWarning, noted
 from voeflow._errors import PluginError
 from voeflow._hookspecs import PROJECT
+from voeflow._installed import EntryPoint, entry_points
 from voeflow._mapping_plugins import MappingPlugin, in_order, why_no_mapping
 from voeflow._names import nearest
 from voeflow._observers import Observers
@@ -91,8 +91,8 @@ def load_plugins(extra: Sequence[object] = (), *, lazily: bool = False) -> Plugi
         What is there to be used.
     """
     loader = _Loader()
-    for distribution, entry_point in _entry_points():
-        loader.load(entry_point, distribution)
+    for entry_point in entry_points(PROJECT):
+        loader.load(entry_point)
     for plugin in extra:
         name = getattr(plugin, "__name__", type(plugin).__name__)
         loader.register(plugin, _Origin(distribution="no distribution", entry_point=name))
@@ -103,19 +103,6 @@ def load_plugins(extra: Sequence[object] = (), *, lazily: bool = False) -> Plugi
                 shelf.get(name)
         plugins.commands()
     return plugins
-
-
-def _entry_points() -> list[tuple[str, importlib.metadata.EntryPoint]]:
-    """Give the group's entry points, each with its distribution, in an order that is always the same."""
-    found = [(_distribution(each), each) for each in importlib.metadata.entry_points(group=PROJECT)]
-    return sorted(found, key=lambda each: (each[0], each[1].name))
-
-
-def _distribution(entry_point: importlib.metadata.EntryPoint) -> str:
-    if (dist := entry_point.dist) is None:
-        return "an unknown distribution"
-    metadata = dist.metadata  # which is read anew for whatever is asked of `dist`
-    return f"{metadata['Name']} {metadata['Version']}"
 
 
 @attrs.frozen
@@ -135,9 +122,9 @@ class _Loader:
         self.unloaded: list[PluginError] = []
         self.deprecations: list[str] = []
 
-    def load(self, entry_point: importlib.metadata.EntryPoint, distribution: str) -> None:
-        origin = _Origin(distribution, entry_point.name)
-        whose = f"plugin {entry_point.name} of {distribution}"
+    def load(self, entry_point: EntryPoint) -> None:
+        origin = _Origin(entry_point.distribution, entry_point.name)
+        whose = f"plugin {entry_point.name} of {entry_point.distribution}"
         try:
             with noted(lambda text: self.deprecations.append(f"{whose}: {text}"), VoeflowDeprecationWarning):
                 plugin = entry_point.load()

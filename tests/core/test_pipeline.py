@@ -111,9 +111,8 @@ class Installed:
 
 @pytest.fixture
 def plugins(monkeypatch: pytest.MonkeyPatch) -> Plugins:
-    monkeypatch.setattr(
-        "voeflow._plugins._entry_points", list
-    )  # what is installed here is no part of these tests
+    # what is installed here is no part of these tests
+    monkeypatch.setattr("voeflow._plugins.entry_points", lambda _: [])
     return load_plugins([Installed()])
 
 
@@ -489,7 +488,7 @@ def test_a_name_out_of_what_failed_to_load_says_so(tmp_path: Path, monkeypatch: 
         def register_filters(self) -> object:
             raise ImportError("libsky.so not found")
 
-    monkeypatch.setattr("voeflow._plugins._entry_points", list)
+    monkeypatch.setattr("voeflow._plugins.entry_points", lambda _: [])
     loader = Loader(tmp_path / "pipeline.toml", load_plugins([Installed(), Broken()]))
     (told,) = loader.mistakes(textwrap.dedent(SMALL) + '[filters.x]\nplugin = "night"')
     assert "libsky.so not found" in told
@@ -502,7 +501,7 @@ def test_a_name_whose_class_was_refused_says_why(tmp_path: Path, monkeypatch: py
         def register_filters(self) -> object:
             return {"night": int}
 
-    monkeypatch.setattr("voeflow._plugins._entry_points", list)
+    monkeypatch.setattr("voeflow._plugins.entry_points", lambda _: [])
     loader = Loader(tmp_path / "pipeline.toml", load_plugins([Installed(), Broken()]))
     (told,) = loader.mistakes(textwrap.dedent(SMALL) + '[filters.x]\nplugin = "night"')
     assert told == (

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import click
 import pytest
 
 import voeflow
+from voeflow._installed import entry_points
 from voeflow._plugins import Plugins, load_plugins
 
 
@@ -80,14 +81,7 @@ Install = Callable[[str, Mapping[str, str], Mapping[str, str]], None]
 @pytest.fixture(autouse=True)
 def nothing_else_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out whatever is installed beside what a test installs itself."""
-    everything = importlib.metadata.entry_points
-
-    def found(*, group: str) -> list[importlib.metadata.EntryPoint]:
-        return [
-            each for each in everything(group=group) if each.dist and each.dist.locate_file("") == tmp_path
-        ]
-
-    monkeypatch.setattr(importlib.metadata, "entry_points", found)
+    monkeypatch.setattr("voeflow._plugins.entry_points", partial(entry_points, path=[str(tmp_path)]))
 
 
 @pytest.fixture
