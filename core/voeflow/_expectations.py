@@ -13,10 +13,8 @@ from voeflow._errors import Mistake
 from voeflow._names import nearest
 from voeflow._options import read_options
 from voeflow._shown import show_value
+from voeflow._tables import TESTS
 from voeflow._utc import parse_utc
-
-#: The name of these tables.
-TESTS = "tests"
 
 
 def _a_moment(_: object, __: object, text: str) -> None:

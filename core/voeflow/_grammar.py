@@ -27,14 +27,13 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final, cast
 
 import attrs
 from lxml import etree
 
 from voeflow._grammar_content import INCLUDE, Content, read_content
-from voeflow._grammar_words import explain
 from voeflow._text import printable
 
 #: The namespace of each version's `VOEvent` element; everything below it is in none.
@@ -65,6 +64,9 @@ _SHORT = 8_000
 
 #: How much of such a packet is read between looks at whether it has failed already, in bytes.
 _PIECE = 65_536
+
+#: Found by this module's own place: `importlib.resources` is slow to import.
+_GRAMMARS = Path(__file__).with_name("grammars")
 
 #: Who compiles a grammar has it.
 _compiling = threading.Lock()
@@ -166,6 +168,8 @@ def _check(grammar: str, root: etree._Element, raw: bytes = b"") -> tuple[Defect
             return ()
         else:
             complaints = list(validator.error_log)
+    from voeflow._grammar_words import explain  # for what is wrong alone
+
     found: dict[str, Defect] = {}
     for complaint in complaints[:_LOOKED_INTO]:
         message = printable(explain(complaint, root, _content(grammar)), MAX_MESSAGE)
@@ -228,7 +232,7 @@ def _cost(root: etree._Element) -> float:
 
 def _read(grammar: str) -> etree._Element:
     """Read a grammar of ours as one schema, with what it includes in place, so that libxml2 opens no file."""
-    text = (resources.files("voeflow") / "grammars" / grammar).read_bytes()
+    text = (_GRAMMARS / grammar).read_bytes()
     schema = etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True))
     for include in schema.findall(INCLUDE):
         for part in list(_read(include.attrib["schemaLocation"])):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 #: How many known names a message lists before it gives up.
@@ -11,8 +10,10 @@ _LISTED = 12
 
 def near_name(name: str, known: Iterable[str]) -> str | None:
     """Give the known name that is so like what was written that it may have been meant, if there is one."""
+    from difflib import get_close_matches  # for mistakes alone
+
     folded = {each.casefold().replace("-", "_"): each for each in sorted(set(known))}
-    near = difflib.get_close_matches(name.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
+    near = get_close_matches(name.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from voeflow._deprecation import OF_PLUGINS, noted
 from voeflow._errors import Mistake, PipelineError
-from voeflow._expectations import TESTS, Expectation, read_expectations
 from voeflow._keys import RESERVED, SINK_KEYS, SOURCE_KEYS, HandlerKeys, SinkKeys, SourceKeys, own_defaults
 from voeflow._lookup import find_plugin
 from voeflow._mapping_plugins import check_mappings
@@ -23,9 +22,12 @@ from voeflow._plugins import Plugins
 from voeflow._quantities import Seconds
 from voeflow._routing import OWN_SOURCE, check_sources, read_when
 from voeflow._shown import show_value
-from voeflow._tables import FilterTable, HandlerTable, NodeSettings, Pipeline, TransportTable
+from voeflow._tables import TESTS, FilterTable, HandlerTable, NodeSettings, Pipeline, TransportTable
 from voeflow._toml import read_toml
 from voeflow._when import WORDS, When, parse_when, why_no_name
+
+if TYPE_CHECKING:
+    from voeflow._expectations import Expectation
 
 _Keys = TypeVar("_Keys", bound=SinkKeys)
 _AnyTable = TypeVar("_AnyTable", TransportTable, FilterTable, HandlerTable)
@@ -128,15 +130,8 @@ class Reader:
                 self.sink(f"handlers.{name}", families["handler"][name], HandlerKeys, {})
         carriers = {each.name for each in found["transport"] if each.plugin.is_sink}
         unknown = self.names["transport"] - {each.name for each in found["transport"]}
-        self.tests, mistakes = read_expectations(
-            document.get(TESTS, []),
-            self.directory,
-            filters=self.names["filter"],
-            sinks=self.names["handler"] | carriers | unknown,
-            sources=self.sources,
-            with_files=self.with_tests,
-        )
-        self.mistakes += mistakes if self.whole else ()  # without its sinks, nothing can be expected of them
+        if TESTS in document:
+            self.read_tests(document[TESTS], self.names["handler"] | carriers | unknown)
         if node is None or self.mistakes:
             return None
         return Pipeline(
@@ -149,6 +144,19 @@ class Reader:
             tests=self.tests,
             deprecations=tuple(self.deprecations),
         )
+
+    def read_tests(self, tests: object, sinks: frozenset[str]) -> None:
+        from voeflow._expectations import read_expectations  # which a node of few tables has no use for
+
+        self.tests, mistakes = read_expectations(
+            tests,
+            self.directory,
+            filters=self.names["filter"],
+            sinks=sinks,
+            sources=self.sources,
+            with_files=self.with_tests,
+        )
+        self.mistakes += mistakes if self.whole else ()  # without its sinks, nothing can be expected of them
 
     def node(self, document: Mapping[str, Any]) -> NodeSettings | None:
         for key, value in document.items():

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import attrs
 
-from voeflow._compose import compose
 from voeflow._event import Citation
 from voeflow._hearing import Alarm, Heard
 from voeflow._quantities import show_seconds
@@ -86,6 +85,8 @@ def _compose(silence: Silence, ivorn: str, description: str, alarm: Alarm | None
 
     It is no retraction: that would say that the alarm was wrong (VOEvent 2.0, section 3.7).
     """
+    from voeflow._compose import compose  # which most nodes never do
+
     return compose(
         ivorn=ivorn,
         role="utility",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from voeflow._expectations import Expectation
 from voeflow._ivoid import parse_ivoid
 from voeflow._keys import above_zero
 from voeflow._mapping_plugins import MappingPlugin
@@ -17,6 +16,12 @@ from voeflow._quantities import Bytes, Seconds
 from voeflow._shown import show_value
 from voeflow._when import When
 from voeflow._xml import MAX_ATTRIBUTES, MAX_DEPTH
+
+if TYPE_CHECKING:
+    from voeflow._expectations import Expectation
+
+#: The name of the tables that say what a pipeline is expected to do.
+TESTS = "tests"
 
 
 def _is_nodes_ivoid(_: object, __: object, ivoid: str) -> None:

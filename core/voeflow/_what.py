@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Iterator
 from typing import TypeVar, overload
@@ -102,7 +101,9 @@ class Params:
         return f"<Params {', '.join(printable(name, 40) for name in self._by_name)}>"
 
     def _missing(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._by_name, cutoff=0.5)
+        from difflib import get_close_matches  # for mistakes alone
+
+        near = get_close_matches(name, self._by_name, cutoff=0.5)
         known = (
             f"nearest: {', '.join(printable(one, 60) for one in near)}"
             if near

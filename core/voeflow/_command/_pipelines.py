@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from voeflow._errors import PipelineError
 from voeflow._pipeline import load_pipeline
-from voeflow._pipeline_look import Look, load_to_look
 from voeflow._plugins import Plugins, load_plugins
 from voeflow._tables import Pipeline
 from voeflow._text import printable
+
+if TYPE_CHECKING:
+    from voeflow._pipeline_look import Look
 
 #: The exit status of a command whose pipeline file is wrong.
 BAD_PIPELINE = 2
@@ -48,6 +50,8 @@ def read_or_exit(path: Path, *, with_tests: bool = False) -> tuple[Pipeline, Plu
 
 def look_or_exit(path: Path) -> Look:
     """Read what a look into a pipeline's store needs, or tell the mistakes in that and exit with status 2."""
+    from voeflow._pipeline_look import load_to_look
+
     try:
         return load_to_look(path, load_plugins(lazily=True), os.environ)
     except PipelineError as error:
