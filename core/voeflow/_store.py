@@ -25,6 +25,8 @@ from voeflow._store_format import (
     create_file,
     explained,
     migrate,
+    roll_back,
+    store_error,
     transaction,
 )
 from voeflow._store_lock import acquire, release
@@ -68,6 +70,7 @@ class Store(StoreReader):
     _lock: int = attrs.field(repr=False)
     _writing: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     _synchronous: str = attrs.field(default="", init=False, repr=False)
+    _last: int | None = attrs.field(default=None, init=False, repr=False)  # the position given last, if known
     _sinks: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -131,9 +134,12 @@ class Store(StoreReader):
             StoreError: nothing at all was stored. It may be tried again.
         """
         with self._transaction("FULL") as writer:
-            places = add_events(writer, events)
-            add_refusals(writer, refusals)
-            write_progress(writer, self.path, self._sinks, progress, verdicts)
+            last = last_seq(writer) if self._last is None else self._last
+            places, self._last = add_events(writer, last, events)
+            if refusals:
+                add_refusals(writer, refusals)
+            if progress or verdicts:
+                write_progress(writer, self.path, self._sinks, progress, verdicts)
             return places
 
     def save_progress(self, progress: Sequence[Progress], verdicts: Sequence[StoredVerdict] = ()) -> None:
@@ -253,11 +259,25 @@ class Store(StoreReader):
 
     @contextmanager
     def _transaction(self, synchronous: Literal["FULL", "NORMAL"]) -> Iterator[sqlite3.Connection]:
-        with self._writing, explained(self.path, "write to"):
-            if self._synchronous != synchronous:
-                # Not through `execute`: SQLite obeys this pragma when it is compiled, and `execute` may hand
-                # back what it compiled before.
-                self._writer.executescript(f"PRAGMA synchronous = {synchronous}")
-                self._synchronous = synchronous
-            with transaction(self._writer):
-                yield self._writer
+        """Write in one transaction of the one that writes.
+
+        Each event may have one of its own, so it is `transaction` within `explained` without their price.
+        """
+        writer = self._writer
+        with self._writing:
+            try:
+                if self._synchronous != synchronous:
+                    # Not through `execute`: SQLite obeys this pragma when it is compiled, and `execute` may
+                    # hand back what it compiled before.
+                    writer.executescript(f"PRAGMA synchronous = {synchronous}")
+                    self._synchronous = synchronous
+                writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield writer
+                    writer.execute("COMMIT")
+                except BaseException:
+                    self._last = None  # it is asked for again
+                    roll_back(writer)
+                    raise
+            except (sqlite3.Error, UnicodeError) as error:
+                raise store_error(self.path, "write to", error) from error

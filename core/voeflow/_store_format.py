@@ -282,9 +282,14 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # a full disk, say, has ended it already
-            connection.execute("ROLLBACK")
+        roll_back(connection)
         raise
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction that comes to nothing."""
+    if connection.in_transaction:  # a full disk, say, has ended it already
+        connection.execute("ROLLBACK")
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,60 +10,62 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voeflow._errors import StoreError
-from voeflow._store_reader import last_seq
 from voeflow._store_records import NewEvent, Place, Progress, Refusal, StoredVerdict
 
 
-def add_events(writer: sqlite3.Connection, events: Sequence[NewEvent]) -> list[Place]:
+def add_events(writer: sqlite3.Connection, last: int, events: Sequence[NewEvent]) -> tuple[list[Place], int]:
     """Add what is new of some events at the end of the log.
 
+    Args:
+        writer: the connection.
+        last: the position that was given last.
+        events: new or already known.
+
     Returns:
-        The place of each of `events`.
+        The place of each of `events`, and the position that is now the last.
     """
+    cursor = writer.cursor()
     places: list[Place] = []
-    new: dict[bytes, tuple[int, NewEvent]] = {}
-    last = last_seq(writer)
+    packets: list[tuple[int, bytes]] = []
     for event in events:
-        if event.digest in new:
-            places.append(Place(new[event.digest][0], new=False))
-        elif (known := _find(writer, event.digest)) is not None:
-            places.append(Place(known, new=False))
-        else:
+        known = cursor.execute("SELECT seq FROM events WHERE digest = ?", (event.digest,)).fetchone()
+        if known is None:
             last += 1
-            new[event.digest] = last, event
-            places.append(Place(last, new=True))
-    writer.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                seq,
-                e.digest,
-                e.ivorn,
-                e.role,
-                e.version,
-                e.author,
-                e.date,
-                e.received,
-                e.source,
-                e.valid,
-                sum(len(each.content) for each in e.attachments) if e.attachments else 0,
-            )
-            for seq, e in new.values()
-        ],
-    )
-    writer.executemany("INSERT INTO packets VALUES (?, ?)", [(seq, event.raw) for seq, event in new.values()])
-    for place, event in zip(places, events, strict=True):
-        if event.attachments and place.new:
-            writer.executemany(
-                "INSERT INTO attachments VALUES (?, ?, ?, ?, ?)",
-                [
-                    (place.seq, number, each.name, each.media_type, each.content)
-                    for number, each in enumerate(event.attachments)
-                ],
-            )
+            _add(cursor, last, event)
+            packets.append((last, event.raw))
+        place = Place(known[0], new=False) if known is not None else Place(last, new=True)
+        places.append(place)
         if event.notice is not None:  # two notices may make one event: the second is known from now on, too
-            writer.execute("INSERT OR IGNORE INTO notices VALUES (?, ?)", (event.notice, place.seq))
-    return places
+            cursor.execute("INSERT OR IGNORE INTO notices VALUES (?, ?)", (event.notice, place.seq))
+    cursor.executemany("INSERT INTO packets VALUES (?, ?)", packets)
+    return places, last
+
+
+def _add(cursor: sqlite3.Cursor, seq: int, event: NewEvent) -> None:
+    cursor.execute(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            seq,
+            event.digest,
+            event.ivorn,
+            event.role,
+            event.version,
+            event.author,
+            event.date,
+            event.received,
+            event.source,
+            event.valid,
+            sum(len(each.content) for each in event.attachments) if event.attachments else 0,
+        ),
+    )
+    if event.attachments:
+        cursor.executemany(
+            "INSERT INTO attachments VALUES (?, ?, ?, ?, ?)",
+            [
+                (seq, number, each.name, each.media_type, each.content)
+                for number, each in enumerate(event.attachments)
+            ],
+        )
 
 
 def add_refusals(writer: sqlite3.Connection, refusals: Sequence[Refusal]) -> None:
@@ -120,8 +122,3 @@ def write_progress(
         WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
         [(v.seq, v.filter, v.holds, v.reason, v.seq) for v in verdicts],
     )
-
-
-def _find(connection: sqlite3.Connection, digest: bytes) -> int | None:
-    row = connection.execute("SELECT seq FROM events WHERE digest = ?", (digest,)).fetchone()
-    return row[0] if row is not None else None

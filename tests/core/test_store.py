@@ -199,6 +199,7 @@ def test_progress_of_a_sink_that_is_not_open_is_refused_whole(store: Store) -> N
         store.append([new_event(1)], progress=[Progress("mail", 1), Progress("post", 1)])
     assert store.open_sinks(["mail"]) == {"mail": SinkState(0, [])}
     assert everything(store) == []
+    assert news(store.append([new_event(1)])) == [1]
 
 
 def test_what_filters_said_is_kept_and_replaced(store: Store) -> None:
