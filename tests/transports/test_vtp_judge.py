@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -111,3 +113,14 @@ async def test_a_judge_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.executable", "/bin/true")
     with pytest.raises(OSError, match="did not start"):
         await Judge(Forker()).ask(Question(["//Who"], [voevent()], 1.0))
+
+
+def test_what_a_judge_needs_is_imported_before_it_is_forked() -> None:
+    program = (
+        "import sys, voeflow_transports.vtp._judge_process; before = set(sys.modules)\n"
+        "from voeflow_transports.vtp._judge_process import Event, XPath\n"
+        f"event = Event.parse({voevent()!r}); XPath('//Who').holds(event)\n"
+        "print(*(sys.modules.keys() - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

@@ -35,7 +35,7 @@ import struct
 import time
 from typing import BinaryIO
 
-import voeflow
+from voeflow import Event, XPath, printable  # here, not when they are first used: it forks
 
 #: The first thing that the process that forks says.
 READY = b"ready"
@@ -110,11 +110,11 @@ def _run(control: socket.socket, nice: int, files: list[int]) -> None:
 def _serve(told: socket.socket, region: mmap.mmap) -> None:
     """Answer requests until there are no more."""
     requests = told.makefile("rb")
-    compiled: dict[str, voeflow.XPath] = {}
+    compiled: dict[str, XPath] = {}
     while (head := _read_frame(requests)) is not None:
         request = json.loads(head)
         packets = [_read_frame(requests) or b"" for _ in range(request["events"])]
-        events = [voeflow.Event.parse(packet, max_bytes=len(packet)) for packet in packets]
+        events = [Event.parse(packet, max_bytes=len(packet)) for packet in packets]
         budgets = request["budgets"]
         length = LENGTH.size
         LENGTH.pack_into(region, 0, 0)
@@ -142,20 +142,20 @@ def _serve(told: socket.socket, region: mmap.mmap) -> None:
         told.sendall(END)
 
 
-def _ask(expression: str, events: list[voeflow.Event], compiled: dict[str, voeflow.XPath]) -> bytes:
+def _ask(expression: str, events: list[Event], compiled: dict[str, XPath]) -> bytes:
     question = compiled.get(expression)
     if question is None:
         try:
-            question = voeflow.XPath(expression)
+            question = XPath(expression)
         except ValueError as error:
-            return UNUSABLE + voeflow.printable(str(error), _LONGEST_REASON).encode()
+            return UNUSABLE + printable(str(error), _LONGEST_REASON).encode()
         if len(compiled) >= _MOST_COMPILED:
             compiled.clear()
         compiled[expression] = question
     return bytes([b"01"[_holds(question, event)] for event in events])
 
 
-def _holds(question: voeflow.XPath, event: voeflow.Event) -> bool:
+def _holds(question: XPath, event: Event) -> bool:
     try:
         return question.holds(event)
     except Exception:  # noqa: BLE001 - whatever libxml2 finds wrong with a stranger's expression on this event
