@@ -11,7 +11,7 @@ import structlog
 
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event, Facts
-from voeflow._ivoid import parse_ivoid
+from voeflow._ivoid import names_event, parse_ivoid
 from voeflow._node_api import MAX_REASON, Answer, Check, Submission, Validation
 from voeflow._raised import describe
 from voeflow._store_records import NewEvent, Refusal
@@ -76,20 +76,25 @@ class Entry:
 
 def judge(event: Event) -> EventError | None:
     """Say what keeps an event from being taken under `validate = "schema"`, if anything does."""
-    try:
-        ivoid = parse_ivoid(event.ivorn)
-    except ValueError as error:
-        return EventError(f"the ivorn is no IVOA Identifier: {error}")
-    if not ivoid.local:
-        return EventError(
-            "the ivorn has no local part; it names a stream, not an event: "
-            "expected ivo://authority/path#local-part"
-        )
+    if not names_event(event.ivorn):
+        return EventError(_problem_with(event.ivorn))
     if defects := event.defects:
         first = defects[0]
         more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
         return EventError(first.message + more, first.line, first.column)
     return None
+
+
+def _problem_with(ivorn: str) -> str:
+    """Why an IVORN names no event."""
+    try:
+        parse_ivoid(ivorn)
+    except ValueError as error:
+        return f"the ivorn is no IVOA Identifier: {error}"
+    return (
+        "the ivorn has no local part; it names a stream, not an event: "
+        "expected ivo://authority/path#local-part"
+    )
 
 
 def objection(entry: Entry, event: Event) -> EventError | None:
@@ -126,17 +131,18 @@ def refuse(entry: Entry, error: EventError, ivorn: str | None) -> Refusal:
 
 def to_store(event: Event, notice: bytes | None) -> NewEvent:
     """Give an event as the store takes it, with the digest of the notice that it was made of, if any."""
+    date = event.date
     return NewEvent(
-        digest=event.digest,
-        raw=event.raw,
-        ivorn=event.ivorn,
-        role=event.role,
-        version=event.version,
-        author=event.author,
-        date=event.date.isoformat() if event.date is not None else None,
-        received=event.received.timestamp(),
-        source=event.source,
-        valid=event.valid,
+        event.digest,
+        event.raw,
+        event.ivorn,
+        event.role,
+        event.version,
+        event.author,
+        None if date is None else date.isoformat(),
+        event.received.timestamp(),
+        event.source,
+        event.valid,
         attachments=event.attachments,
         notice=notice,
     )

@@ -18,10 +18,14 @@ import attrs
 #: What an authority or a segment of a path may consist of: the characters of Identifiers 2.0, section 2.3,
 #: and `!`, `+` and `=`, which Identifiers 1.12 allowed and which identifiers made under it still contain.
 _NAME = r"[A-Za-z0-9\-_.~*'()!+=]"
-_AUTHORITY = re.compile(rf"[A-Za-z0-9]{_NAME}{{2,}}")
-_PATH = re.compile(rf"(?:/{_NAME}+)*")
+_AUTHORITY = rf"[A-Za-z0-9]{_NAME}{{2,}}"
+_PATH = rf"(?:/{_NAME}+)*"
 #: A query or fragment of RFC 3986 (sections 3.4 and 3.5), and the `#` between the two.
-_LOCAL = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?#]|%[0-9A-Fa-f]{2})*")
+_LOCAL = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?#]++|%[0-9A-Fa-f]{2})*+"
+#: All of these rules at once, which say nothing of which of them is broken.
+_IVOID = re.compile(
+    rf"[Ii][Vv][Oo]://({_AUTHORITY})((?:/(?!\.\.?(?:[/#?]|\Z)){_NAME}+)*)(?:([#?])({_LOCAL}))?"
+)
 _SCHEME = "ivo://"
 
 
@@ -73,6 +77,21 @@ def parse_ivoid(text: str) -> Ivoid:
     Raises:
         ValueError: it breaks a rule; the message says which, and does not repeat `text`.
     """
+    found = _IVOID.fullmatch(text)
+    if found is None:
+        return _parse_by_rule(text)
+    authority, path, separator, local = found.groups("")
+    return Ivoid(authority, path, local, separator if local else "")
+
+
+def names_event(text: str) -> bool:
+    """Whether `parse_ivoid` would read `text`, and find a local part."""
+    found = _IVOID.fullmatch(text)
+    return found is not None and bool(found[4])
+
+
+def _parse_by_rule(text: str) -> Ivoid:
+    """Do what `parse_ivoid` does rule by rule, to say which is broken."""
     if text[: len(_SCHEME)].lower() != _SCHEME:
         raise ValueError("an IVOID begins with ivo://")
     registry, separator, local = _divided(text[len(_SCHEME) :])
@@ -80,21 +99,21 @@ def parse_ivoid(text: str) -> Ivoid:
     path = slash + key
     if len(authority) < 3:
         raise ValueError("the authority of an IVOID, after ivo://, has at least 3 characters")
-    if not _AUTHORITY.fullmatch(authority):
+    if not re.fullmatch(_AUTHORITY, authority):
         raise ValueError(
             "the authority of an IVOID, after ivo://, begins with a letter or digit "
             "and has only letters, digits and -_.~*'()!+="
         )
     if path.endswith("/"):
         raise ValueError("the path of an IVOID does not end in a slash")
-    if not _PATH.fullmatch(path):
+    if not re.fullmatch(_PATH, path):
         raise ValueError(
             "the path of an IVOID has no empty part, "
             "and only letters, digits and -_.~*'()!+= between its slashes"
         )
     if {".", ".."} & set(path.split("/")):
         raise ValueError("the path of an IVOID has no part that is . or ..")
-    if not _LOCAL.fullmatch(local):
+    if not re.fullmatch(_LOCAL, local):
         raise ValueError(
             f"the local part of an IVOID, after {separator}, has only the characters of a URI; "
             "write others as %XX"

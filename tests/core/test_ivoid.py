@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voeflow._ivoid import Ivoid, parse_ivoid
+from voeflow._ivoid import Ivoid, _parse_by_rule, names_event, parse_ivoid
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9\-_.~*'()]{2,8}", fullmatch=True)
 PATHS = st.lists(st.from_regex(r"[A-Za-z0-9~][A-Za-z0-9\-_.~]{0,6}", fullmatch=True), max_size=3)
@@ -95,3 +97,36 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except ValueError as error:
         outcome = str(error)
     assert outcome
+
+
+@given(
+    st.sampled_from(["ivo://", "IVO://", "\u0131vo://", "\u0130vo://", "ivo:/"]),
+    st.sampled_from(["", "abc", "abc/d", "abc/d#"]),
+    st.lists(
+        st.sampled_from(
+            ["a", "Z9", "abc", ".", "..", "/", "//", "#", "?", "%2f", "%", "é", "\n", "!$&", ":", "-_~"]
+        ),
+        max_size=12,
+    ).map("".join),
+)
+def test_all_rules_at_once_come_to_what_each_by_itself_does(scheme: str, sound: str, rest: str) -> None:
+    text = scheme + sound + rest
+    quick, by_rule = outcome(parse_ivoid, text), outcome(_parse_by_rule, text)
+    assert quick == by_rule
+    assert names_event(text) == (isinstance(by_rule, Ivoid) and bool(by_rule.local))
+
+
+@given(NAMES, PATHS, st.sampled_from("#?"), LOCALS)
+def test_an_ivoid_that_keeps_to_the_rules_is_read_without_going_through_them(
+    authority: str, path: list[str], separator: str, local: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("voeflow._ivoid._parse_by_rule", None)
+        parse_ivoid(f"ivo://{authority}{''.join(f'/{part}' for part in path)}{separator}{local}")
+
+
+def outcome(parse: Callable[[str], Ivoid], text: str) -> Ivoid | str:
+    try:
+        return parse(text)
+    except ValueError as error:
+        return str(error)
