@@ -15,6 +15,8 @@ _ISO = re.compile(
     r"(Z|UTC|[+-]\d{2}(?::?\d{2})?)?",
     re.IGNORECASE | re.ASCII,
 )
+#: How most packets write a time, which Python reads by itself, save second 60.
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 #: TAI - UTC in seconds from 00:00 UTC of each date on: IERS Bulletin C and its table of leap seconds. The
 #: last one was announced in Bulletin C 52 of 2016-07-06; none has been since, up to Bulletin C 70 of
 #: 2025-07-07.
@@ -51,6 +53,11 @@ def parse_utc(text: str, scale: str | None = "UTC") -> datetime | None:
     Returns:
         The time in UTC, to the microsecond; None where it is no time, or none that can be had in UTC.
     """
+    if scale == "UTC" and _USUAL.fullmatch(text) is not None:
+        try:
+            return datetime.fromisoformat(f"{text}+00:00")
+        except ValueError:
+            pass  # second 60, or no time at all
     found = _ISO.fullmatch(text.strip())
     if found is None:
         return None

@@ -64,6 +64,16 @@ def test_a_zone_says_what_time_it_is_where_the_scale_is_unknown() -> None:
     assert parse_utc("2020-01-01T00:00:00Z", None) == datetime(2020, 1, 1, tzinfo=UTC)
 
 
+@given(
+    st.from_regex(
+        r"(\d{4}-\d\d-\d\d|\d{4}-W\d\d-\d|\d{4}-[01]\d-[0-3]\d)[T ][012]\d:[0-6]\d:[0-6][\d\u0664]",
+        fullmatch=True,
+    )
+)
+def test_a_time_is_the_same_whether_python_reads_it_by_itself(text: str) -> None:
+    assert parse_utc(text) == parse_utc(f" {text}")  # the blank keeps it from being read in the quick way
+
+
 @given(st.datetimes(min_value=datetime(1972, 1, 2)), st.integers(-14 * 60, 14 * 60))
 def test_what_python_writes_is_read_back(moment: datetime, minutes: int) -> None:
     sign = "-" if minutes < 0 else "+"
