@@ -24,8 +24,7 @@ import copy
 import re
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final, cast
@@ -73,7 +72,10 @@ _compiling = threading.Lock()
 #: Compiled grammars that no thread uses now; a deque's pop and append are atomic.
 _spare: defaultdict[str, deque[etree.XMLSchema]] = defaultdict(deque)
 
-_VERSIONS = {namespace: version for version, namespace in NAMESPACES.items()}
+#: The grammar of each root element.
+_GRAMMAR_OF = {
+    f"{{{namespace}}}VOEvent": f"voevent-{version}.xsd" for version, namespace in NAMESPACES.items()
+}
 _ANY_VERSION = "http://www.ivoa.net/xml/VOEvent/v1.1, .../v2.0 or .../v2.1"
 
 # Spellings that peers write: http://telescope-networks.org/{schema,xml}/Transport/v1.1, the same with www.,
@@ -113,13 +115,13 @@ def defects(root: etree._Element, raw: bytes = b"") -> tuple[Defect, ...]:
     Returns:
         What is wrong, mostly in the packet's order, at most `MAX_DEFECTS`; nothing if the packet is valid.
     """
+    grammar = _GRAMMAR_OF.get(str(root.tag))
+    if grammar is not None:
+        return _check(grammar, root, raw)
     name = etree.QName(root)
     if name.localname != "VOEvent":
         return (_defect(f"the root element is {printable(name.localname, 60)}, expected VOEvent", root),)
-    version = _VERSIONS.get(name.namespace or "")
-    if version is None:
-        return (_defect(_stray(root, name.namespace), root),)
-    return _check(f"voevent-{version}.xsd", root, raw)
+    return (_defect(_stray(root, name.namespace), root),)
 
 
 def transport_defects(root: etree._Element) -> tuple[Defect, ...]:
@@ -161,13 +163,20 @@ def _stray(root: etree._Element, namespace: str | None) -> str:
 
 
 def _check(grammar: str, root: etree._Element, raw: bytes = b"") -> tuple[Defect, ...]:
-    with _validator(grammar) as validator:
+    spare = _spare[grammar]
+    try:
+        validator = spare.pop()  # no other thread uses it now
+    except IndexError:
+        validator = _compile(grammar)
+    try:
         if not _surely_cheap(raw) and _cost(root) > _COSTLY:
             complaints = _complaints_reading(validator, root)
         elif validator.validate(root):
             return ()
         else:
             complaints = list(validator.error_log)
+    finally:
+        spare.append(validator)
     from voeflow._grammar_words import explain  # for what is wrong alone
 
     found: dict[str, Defect] = {}
@@ -202,19 +211,9 @@ def _defect(message: str, root: etree._Element) -> Defect:
     return Defect(printable(message, MAX_MESSAGE), root.sourceline)
 
 
-@contextmanager
-def _validator(grammar: str) -> Iterator[etree.XMLSchema]:
-    """Lend a compiled grammar that no other thread uses now."""
-    spare = _spare[grammar]
-    try:
-        validator = spare.pop()
-    except IndexError:
-        with _compiling:
-            validator = etree.XMLSchema(_read(grammar))
-    try:
-        yield validator
-    finally:
-        spare.append(validator)
+def _compile(grammar: str) -> etree.XMLSchema:
+    with _compiling:
+        return etree.XMLSchema(_read(grammar))
 
 
 def _surely_cheap(raw: bytes) -> bool:
