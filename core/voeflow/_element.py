@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import codecs
 import re
-
-import attrs
+from typing import NamedTuple
 
 from voeflow._errors import EventError
 
@@ -49,28 +48,25 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BLANKS = " \t\r\n"
+#: What nearly every packet has before its element: a declaration at most, of UTF-8. Whatever this matches is
+#: what the longer look at a packet comes to as well.
+_USUAL = re.compile(
+    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?:UTF|utf)-8["'])?"""
+    rb"""(?: standalone=["'](?:yes|no)["'])? ?\?>)?[ \t\r\n]*+(?=<[A-Za-z_])"""
+)
 
 
-@attrs.frozen
-class Layout:
-    """A packet as characters, and where its element begins.
+class Layout(NamedTuple):
+    """How a packet's bytes are to be read, and where its element begins.
 
     Attributes:
-        text: the packet without its byte order mark. One character stands for one byte where `codec` is
-            `latin-1`, whatever the packet's own encoding is.
-        codec: Python's name for how `text` was made from the bytes: `latin-1`, `utf-16-le`, ...
-        mark: the length of the byte order mark, in bytes.
-        start: where in `text` the element's `<` stands.
+        codec: Python's name for how characters are made from the bytes: `utf-16-le`, ...; `latin-1` where
+            every character of the markup is one byte, whatever the packet's own encoding is.
+        start: where in the bytes the element's `<` stands.
     """
 
-    text: str
     codec: str
-    mark: int
     start: int
-
-    def offset(self, index: int) -> int:
-        """The place in the packet's bytes of the character at `index` of `text`."""
-        return self.mark + (index if self.codec == "latin-1" else len(self.text[:index].encode(self.codec)))
 
 
 def lay_out(raw: bytes) -> Layout:
@@ -79,6 +75,12 @@ def lay_out(raw: bytes) -> Layout:
     Raises:
         EventError: there is a DOCTYPE, an encoding that is not read, or bytes that no encoding of XML has.
     """
+    usual = _USUAL.match(raw)
+    return Layout("latin-1", usual.end()) if usual is not None else _lay_out_unusual(raw)
+
+
+def _lay_out_unusual(raw: bytes) -> Layout:
+    """Do what `lay_out` does for any packet."""
     codec, mark = "latin-1", 0
     if not _PLAIN.match(raw):
         codec, mark = next(
@@ -101,28 +103,32 @@ def lay_out(raw: bytes) -> Layout:
         )
     if not text.startswith("<", start):
         raise EventError("no XML: expected the < of an element", *_place(text, start))
-    return Layout(text, codec, mark, start)
+    return Layout(codec, mark + len(text[:start].encode(codec)))
 
 
-def element_bytes(raw: bytes, *, followed: bool) -> bytes:
+def element_bytes(raw: bytes, layout: Layout, *, followed: bool) -> bytes:
     """Cut the document's element out of a packet that is known to be well-formed XML.
 
     Args:
         raw: the packet.
+        layout: what `lay_out` says of it.
         followed: whether a comment or processing instruction follows the element.
 
     Returns:
         The bytes from the element's first `<` to its last `>`, in the packet's own encoding.
     """
-    layout = lay_out(raw)
-    stop = _end(layout.text, layout.start) if followed else len(layout.text.rstrip(_BLANKS))
-    return raw[layout.offset(layout.start) : layout.offset(stop)]
+    codec, start = layout
+    if codec == "latin-1" and not followed:
+        return raw[start : raw.rfind(b">") + 1]
+    text = raw[start:].decode(codec)
+    stop = _end(text) if followed else len(text.rstrip(_BLANKS))
+    return raw[start : start + len(text[:stop].encode(codec))]
 
 
-def _end(text: str, start: int) -> int:
-    """Where the element that begins at `start` ends, whatever comments inside and after it contain."""
+def _end(text: str) -> int:
+    """Where the element that `text` begins with ends, whatever comments inside and after it contain."""
     depth = 0
-    for token in _TOKEN.finditer(text, start):
+    for token in _TOKEN.finditer(text):
         if text[token.start() + 1] in "!?":
             continue
         closes, empty = token.groups()

@@ -66,9 +66,9 @@ class WatchedEvent(Event):
     def of(cls, event: Event) -> WatchedEvent:
         """Make one of an event."""
         given = {field.name: getattr(event, field.name) for field in attrs.fields(Event)}
-        watched = cls(**{name.lstrip("_"): value for name, value in given.items()})
-        object.__setattr__(watched, "_seen", {})
-        object.__setattr__(watched, "_asked", {})
+        watched = cls(**given)
+        read = {"_root": event._root, "_layout": event._layout, "_dated": event._dated}
+        watched.__dict__.update(read, _seen={}, _asked={})
         return watched
 
     @property
@@ -88,10 +88,7 @@ class WatchedEvent(Event):
         return result
 
     def __getattribute__(self, name: str) -> Any:
-        try:
-            value = super().__getattribute__(name)
-        except AttributeError:  # attrs works cached properties out in __getattr__, which would bypass this
-            value = super().__getattribute__("__getattr__")(name)
+        value = super().__getattribute__(name)
         if name == "params":
             return _WatchedParams(value, self._seen, super().__getattribute__("_root"))
         if name in _FACTS:
@@ -103,10 +100,8 @@ class WatchedEvent(Event):
     if not TYPE_CHECKING:  # or any name would do
 
         def __getattr__(self, name: str) -> Any:
-            try:
-                return super().__getattr__(name)
-            except AttributeError:  # told in the words that a node would have for it
-                raise AttributeError(f"'Event' object has no attribute '{name}'") from None
+            # told in the words that a node would have for it
+            raise AttributeError(f"'Event' object has no attribute '{name}'")
 
     def _look(self, name: str, value: object) -> LookedAt:
         if name in _WHOLE:

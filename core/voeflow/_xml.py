@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from voeflow._element import lay_out
+from voeflow._element import Layout, lay_out
 from voeflow._errors import EventError
 from voeflow._text import printable
 
@@ -60,6 +60,13 @@ def parse_xml(
         EventError: it is no XML, or none that is accepted; with line and column where there is a place to
             show.
     """
+    return parse_laid_out(raw, max_bytes, max_depth, max_attributes)[0]
+
+
+def parse_laid_out(
+    raw: bytes, max_bytes: int, max_depth: int, max_attributes: int
+) -> tuple[etree._Element, Layout]:
+    """Do what `parse_xml` does, and say where the element begins as well."""
     if len(raw) > max_bytes:
         raise EventError(f"{len(raw)} bytes are too long: at most {max_bytes} are accepted")
     if not raw:
@@ -74,15 +81,15 @@ def parse_xml(
     if root.getroottree().docinfo.internalDTD is not None:  # unreachable while lay_out is right
         raise EventError("a DOCTYPE is not accepted: take it out, with the entities it declares")
     # Every element around another has an end tag; most packets have too few of them to be deep.
-    may_be_deep = layout.codec != "latin-1" or raw.count(b"</") >= max_depth
-    too_deep = next(iter(_deeper_than(max_depth)(root)), None) if may_be_deep else None
-    if too_deep is not None:
-        raise EventError(f"elements are nested deeper than {max_depth}", line=too_deep.sourceline)
+    if layout.codec != "latin-1" or raw.count(b"</") >= max_depth:
+        too_deep = next(iter(_deeper_than(max_depth)(root)), None)
+        if too_deep is not None:
+            raise EventError(f"elements are nested deeper than {max_depth}", line=too_deep.sourceline)
     if raw.count(b"=") > max_attributes:  # each attribute has one, in any encoding that is read
         crowded = next((each for each in root.iter("*") if len(each.attrib) > max_attributes), None)
         if crowded is not None:
             raise EventError(f"an element has more than {max_attributes} attributes", line=crowded.sourceline)
-    return root
+    return root, layout
 
 
 def local_name(element: etree._Element) -> str:

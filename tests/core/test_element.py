@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voeflow import Event, EventError
-from voeflow._element import lay_out
+from voeflow._element import Layout, _lay_out_unusual, lay_out
 
 #: Things that look like the element, or like its end, where they are not.
 DECOYS = st.lists(
@@ -127,6 +128,39 @@ def test_a_doctype_is_refused_with_its_place(before: str, codec: str) -> None:
     assert caught.value.line == before.count("\n") + 1
 
 
+DECLARATIONS = st.tuples(
+    st.sampled_from(["<?xml", "<?xml ", "<?xml\n", "<?XML ", "<?x "]),
+    st.sampled_from(["", "version='1.0'", 'version="1.0"', "version='1.1'"]),
+    st.sampled_from(["", " encoding='UTF-8'", ' encoding="utf-8"', " encoding='UTF-16'", " encoding='utf7'"]),
+    st.sampled_from(["", " standalone='yes'", ' standalone="no"', " standalone='?>'", " >"]),
+    st.sampled_from(["?>", " ?>", ">", "", "?><?x?>"]),
+).map("".join)
+
+
+@given(
+    st.lists(
+        st.one_of(DECLARATIONS, MISC, DECOYS, st.sampled_from(["<!DOCTYPE a>", "\0", "<_/>"])), max_size=5
+    )
+    .map("".join)
+    .map(str.encode),
+)
+def test_the_quick_look_at_a_packet_finds_what_the_long_one_does(raw: bytes) -> None:
+    assert outcome(lay_out, raw) == outcome(_lay_out_unusual, raw)
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n ", b"<?xml version='1.0' encoding='UTF-8'?>\n"])
+def test_the_usual_packet_has_the_quick_look_alone(before: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voeflow._element._lay_out_unusual", None)
+    assert lay_out(before + b"<VOEvent/>") == ("latin-1", len(before))
+
+
+def outcome(look: Callable[[bytes], Layout], raw: bytes) -> Layout | tuple[str, int | None, int | None]:
+    try:
+        return look(raw)
+    except EventError as error:
+        return str(error), error.line, error.column
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_laid_out_or_refused(raw: bytes) -> None:
     try:
@@ -135,5 +169,5 @@ def test_any_bytes_are_laid_out_or_refused(raw: bytes) -> None:
         reason = str(error)
     else:
         reason = ""
-        assert layout.text[layout.start] == "<"
+        assert raw[layout.start :].decode(layout.codec).startswith("<")
     assert reason.isprintable()

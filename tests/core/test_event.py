@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.samples import NAMESPACES, voevent
 from voeflow import Citation, Event, EventError
 from voeflow._event import MAX_IVORN
+from voeflow._utc import parse_utc
 
 
 def written(
@@ -47,6 +50,43 @@ def test_a_namespace_may_be_absent_or_wrong(namespace: str) -> None:
         )
     )
     assert event.author == "ivo://x.yz"
+
+
+WHO = (
+    "<AuthorIVORN>ivo://a.bc</AuthorIVORN>",
+    "<AuthorIVORN> ivo://<b>d.ef</b> </AuthorIVORN>",
+    "<v:AuthorIVORN xmlns:v='urn:v'>ivo://g.hi</v:AuthorIVORN>",
+    "<Date>2026-01-02T03:04:05</Date>",
+    "<Date/>",
+    "<Date xmlns='urn:d'>2027-01-02</Date>",
+    "<Author><Date>2028-01-02</Date></Author>",
+    "<!-- <Date>2029-01-02</Date> -->",
+    "<?Date 2030-01-02?>",
+    "<Description/>",
+    "text",
+)
+
+
+@given(
+    st.sampled_from(
+        ["<Who>{}</Who>", "<v:Who xmlns:v='urn:v'>{}</v:Who>", "<!-- x --><Who>{}</Who>", "<Whom>{}</Whom>"]
+    ),
+    st.lists(st.sampled_from(WHO), max_size=8),
+)
+def test_author_and_date_are_the_first_of_their_names_wherever_they_stand_in_who(
+    outer: str, inner: list[str]
+) -> None:
+    event = Event.parse(written(body=outer.format("".join(inner))))
+    assert (event.author or "", event.date) == (
+        first_text(event, "AuthorIVORN"),
+        parse_utc(first_text(event, "Date")),
+    )
+
+
+def first_text(event: Event, name: str) -> str:
+    found = event.xpath(f"normalize-space(*[local-name() = 'Who'][1]/*[local-name() = '{name}'][1])")
+    assert isinstance(found, str)
+    return found
 
 
 def test_an_unknown_role_is_kept_as_written() -> None:
