@@ -108,14 +108,17 @@ def test_a_name_that_is_claimed_twice_is_nobodys_wherever_the_classes_are() -> N
 
 def test_a_node_imports_nothing_that_its_pipeline_does_not_name(tmp_path: Path) -> None:
     pipeline = tmp_path / "pipeline.toml"
-    pipeline.write_text('ivoid = "ivo://a.b/c"\n[transports.authors]\nplugin = "vtp-receive"\n')
+    pipeline.write_text(
+        'ivoid = "ivo://a.b/c"\n[transports.authors]\nplugin = "vtp-receive"\n'
+        '[transports.public]\nplugin = "vtp-broadcast"\n'
+    )
     program = (
         "import sys; from voeflow._command import main\n"
         f"main(['check', {str(pipeline)!r}], standalone_mode=False)\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), *sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "voeflow_transports.vtp.receive" in done.stdout.split()
+    assert {"voeflow_transports.vtp.receive", "voeflow_transports.vtp.broadcast"} <= {*done.stdout.split()}
     for name in (
         "cattrs",
         "confluent_kafka",
@@ -129,6 +132,8 @@ def test_a_node_imports_nothing_that_its_pipeline_does_not_name(tmp_path: Path) 
         "voeflow.testing",
         "voeflow_filters.cone",
         "voeflow_mappings.igwn",
+        "voeflow_transports.vtp._asking",
+        "voeflow_transports.vtp._judge",
     ):
         assert name not in done.stdout.split()
 

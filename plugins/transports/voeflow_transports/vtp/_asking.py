@@ -105,7 +105,7 @@ class Asking:
         Raises:
             OSError: the process that asks filters cannot be started.
         """
-        if not subscription.filters or not deliveries:
+        if not deliveries:
             await trio.lowlevel.checkpoint()
             return list(deliveries)
         chosen: list[voeflow.Delivery] = []

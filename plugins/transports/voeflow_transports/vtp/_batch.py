@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import attrs
 
 import voeflow
 
+from ._costs import allowance
 from ._judge import Judgement
 from ._subscription import Subscription
 
 #: What a judge says of a packet for which an expression holds, and of another.
 YES, NO = b"10"
+
+#: How many events are asked about together: so many that a quick filter may take this long, in seconds.
+_PART = 0.01
 
 #: A subscriber, with its filters as they were when a batch came.
 Filters = tuple[Subscription, tuple[str, ...]]
@@ -59,3 +63,17 @@ def any_of(answers: Sequence[bytes]) -> bytes:
     if len(answers) < 2:
         return answers[0] if answers else b""
     return bytes(map(max, zip(*answers, strict=True)))
+
+
+def parts(deliveries: Sequence[voeflow.Delivery]) -> Iterator[list[voeflow.Delivery]]:
+    """Part a batch so that none keeps others waiting for long, see `limit`; where it is small, not at all."""
+    part: list[voeflow.Delivery] = []
+    packets: list[bytes] = []
+    for delivery in deliveries:
+        part.append(delivery)
+        packets.append(delivery.event.raw)
+        if allowance(packets) > _PART:
+            yield part
+            part, packets = [], []
+    if part:
+        yield part

@@ -39,7 +39,7 @@ _GREETING = 4.0
 _FIRST, _LAST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class CatchUp:
     """Gives subscribers what they missed.
 
@@ -174,6 +174,9 @@ class CatchUp:
                 log.warning("event left out: it is too long for this subscriber", **about, bytes=size)
             else:
                 fitting.append(delivery)
+        if not subscription.filters:
+            await trio.lowlevel.checkpoint()
+            return fitting
         return await self.fan_out.asking.choose(subscription, fitting)
 
     async def _hand(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 import voeflow
 
-from ._asking import Asking
-from ._batch import Batch, Hand
-from ._costs import allowance
 from ._crowd import network_of
+from ._filtering import Filtering
 from ._frames import frame
 from ._options import utcnow
 from ._subscription import Subscription
-from ._test_event import test_event
+
+if TYPE_CHECKING:
+    from ._asking import Asking
+    from ._batch import Batch, Filters, Hand
 
 #: How much is sent to everybody before anybody's flush may go on, in bytes. Smaller pieces cost more system
 #: calls, larger ones ask more of the peers' buffers.
@@ -31,14 +33,11 @@ _AT_ONCE = 100
 #: above the second in any case: the node lets 1024 events be open at once, and waits when there are more.
 _MOST_WAIT, _MOST_WAITING, _GREEDY = 2.0, 512, 1.0
 
-#: How many events are asked about together: so many that a quick filter may take this long, in seconds.
-_PART = 0.01
-
 #: How long it takes to see whether that has helped, in seconds.
 _PAUSE = 1.0
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FanOut:
     """Takes events from the node and hands each to the subscribers it is for.
 
@@ -48,15 +47,18 @@ class FanOut:
 
     Attributes:
         node: the node.
-        asking: asks subscribers' filters.
+        filtering: says which filters may be asked at all.
+        max_filter_time: how much processor time one may take for a batch of events, in seconds.
         position: in the node's log, of the last event that was taken to be handed on.
         subscriptions: the subscribers; a dict for its order.
     """
 
     node: voeflow.Node
-    asking: Asking
+    filtering: Filtering
+    max_filter_time: float
     position: int = attrs.field(init=False)
     subscriptions: dict[Subscription, None] = attrs.field(factory=dict, init=False)
+    _asking: Asking | None = attrs.field(default=None, init=False)
     _waiting: dict[Batch, None] = attrs.field(factory=dict, init=False)  # and those that are being served
     _relieved: float = attrs.field(default=-math.inf, init=False)
 
@@ -64,20 +66,33 @@ class FanOut:
         """Begin where the node is."""
         self.position = self.node.position
 
+    @property
+    def asking(self) -> Asking:
+        """Asks subscribers' filters; imported when the first subscriber brings one."""
+        if self._asking is None:
+            from ._asking import Asking
+
+            self._asking = Asking(self.node.name, self.filtering, self.max_filter_time)
+        return self._asking
+
     async def run(self) -> None:
         """Hand events on until cancelled.
 
         Raises:
             OSError: the process that asks filters cannot be started.
         """
-        to_plain, plain_ones = trio.open_memory_channel[Batch](math.inf)
-        to_quick, quick_ones = trio.open_memory_channel[Batch](math.inf)
-        to_slow, slow_ones = trio.open_memory_channel[Batch](math.inf)
+        to_plain, plain_ones = trio.open_memory_channel["Batch"](math.inf)
+        to_quick, quick_ones = trio.open_memory_channel["Batch"](math.inf)
+        to_slow, slow_ones = trio.open_memory_channel["Batch"](math.inf)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._serve, plain_ones, self.asking.ask_plain, to_quick)
-                nursery.start_soon(self._serve, quick_ones, self.asking.ask_quick, to_slow)
-                nursery.start_soon(self._serve, slow_ones, self.asking.ask_slow)
+                nursery.start_soon(
+                    self._serve, plain_ones, lambda *each: self.asking.ask_plain(*each), to_quick
+                )
+                nursery.start_soon(
+                    self._serve, quick_ones, lambda *each: self.asking.ask_quick(*each), to_slow
+                )
+                nursery.start_soon(self._serve, slow_ones, lambda *each: self.asking.ask_slow(*each))
                 while True:
                     deliveries = await self.node.take()
                     # Without an await from here to the choice of whom they are for: see `CatchUp`.
@@ -89,18 +104,20 @@ class FanOut:
                     if not filtered:
                         _done(deliveries)
                         continue
-                    for some in _parts(deliveries):
-                        batch = Batch(some, filtered, trio.current_time())
+                    for batch in _batches(deliveries, filtered):
                         self._waiting[batch] = None
                         to_plain.send_nowait(batch)
                     self._relieve(trio.current_time())
         finally:
-            await self.asking.aclose()
+            if self._asking is not None:
+                await self._asking.aclose()
 
     async def send_test_events(self, interval: float) -> None:
         """Send every subscriber a test event now and then, whatever its filters, as Comet does."""
         while True:
             await trio.sleep(interval)
+            from ._test_event import test_event  # when it is time, since what composes comes with it
+
             ivorn, packet = test_event(self.node.ivoid, utcnow())
             await self._send([ivorn], frame(packet), list(self.subscriptions))
 
@@ -172,15 +189,8 @@ def _done(deliveries: Sequence[voeflow.Delivery]) -> None:
         delivery.done()
 
 
-def _parts(deliveries: Sequence[voeflow.Delivery]) -> Iterator[list[voeflow.Delivery]]:
-    """Part a batch so that none keeps others waiting for long, see `limit`; where it is small, not at all."""
-    part: list[voeflow.Delivery] = []
-    packets: list[bytes] = []
-    for delivery in deliveries:
-        part.append(delivery)
-        packets.append(delivery.event.raw)
-        if allowance(packets) > _PART:
-            yield part
-            part, packets = [], []
-    if part:
-        yield part
+def _batches(deliveries: Sequence[voeflow.Delivery], filtered: Sequence[Filters]) -> Iterator[Batch]:
+    from ._batch import Batch, parts  # for who has filters alone
+
+    now = trio.current_time()
+    return (Batch(some, filtered, now) for some in parts(deliveries))

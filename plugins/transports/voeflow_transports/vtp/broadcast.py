@@ -11,7 +11,6 @@ import trio
 import voeflow
 
 from ._addresses import SUBSCRIBERS_PORT, Address
-from ._asking import Asking
 from ._broadcaster import Broadcaster
 from ._catch_up import CatchUp
 from ._connection import Connection
@@ -150,7 +149,7 @@ class VTPBroadcast(Port):
             StoreError: the node's log cannot be read.
         """
         filtering = Filtering(self.max_filters, self.max_filter_length)
-        fan_out = FanOut(node, Asking(node.name, filtering, self.max_filter_time))
+        fan_out = FanOut(node, filtering, self.max_filter_time)
         catch_up = CatchUp(node, fan_out, self.resume_reach)
         await catch_up.look_back(self.catch_up)
         poller, pulse = Poller(), Pulse(self.alive_interval)
@@ -224,7 +223,8 @@ async def _see(found: Found, subscription: Subscription, fan_out: FanOut) -> Non
     about = {"transport": fan_out.node.name, "peer": subscription.connection.peer}
     match found:
         case FiltersBrought(expressions):
-            await fan_out.asking.set_filters(subscription, expressions)
+            if expressions or subscription.filters:
+                await fan_out.asking.set_filters(subscription, expressions)
         case Receipt(accepted=False):
             log.info(
                 "event refused by a subscriber",
