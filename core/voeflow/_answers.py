@@ -30,7 +30,7 @@ THREADS_A_FILTER = 4
 MAX_REASON, MAX_REASONS = 500, 10_000
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Envelope:
     """An event with its place in the store's log and what filters have answered about it so far.
 
@@ -42,7 +42,7 @@ class Envelope:
 
     seq: int
     event: Event
-    answers: dict[str, Verdict | FilterError | trio.Event] = attrs.field(factory=dict, repr=False)
+    answers: dict[str, Verdict | FilterError | trio.Event] = attrs.field(factory=dict)
 
 
 class Filters:

@@ -15,7 +15,7 @@ from voeflow._store_records import NewEvent, Place, Refusal
 log = structlog.get_logger()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Batch:
     """Packets that share a commit.
 

@@ -24,7 +24,7 @@ def _ignore(_: object) -> None:
     """Tell nobody."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Entry:
     """A packet on its way through intake, and what came of it.
 

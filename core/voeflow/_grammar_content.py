@@ -14,7 +14,7 @@ _XS = "{http://www.w3.org/2001/XMLSchema}"
 INCLUDE: Final = f"{_XS}include"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Content:
     """What a schema allows in one element.
 

@@ -78,7 +78,7 @@ def load_all(bookmarks: Mapping[str, str]) -> dict[str, Heard]:
     return {source: Heard.load(text) for source, text in bookmarks.items()}
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Ear:
     """What one transport hears while the node runs.
 

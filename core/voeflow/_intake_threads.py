@@ -33,7 +33,7 @@ _AT_ONCE = 32
 _THREADS = 2
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class IntakeThreads:
     """Reads and stores packets, in threads of its own.
 

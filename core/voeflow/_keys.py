@@ -33,7 +33,7 @@ def _names_some(_: object, __: object, sources: tuple[str, ...] | None) -> None:
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SourceKeys:
     """The keys of every transport that events come in through."""
 
@@ -51,7 +51,7 @@ class SourceKeys:
 RETRIES = 5
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SinkKeys:
     """The keys of every table that events go out to."""
 
@@ -65,7 +65,7 @@ class SinkKeys:
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class HandlerKeys(SinkKeys):
     """The keys of every handler's table."""
 

@@ -18,7 +18,7 @@ import attrs
 from voeflow._store_records import Progress, SinkState, Waiting
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Ledger:
     """The open, waiting and dead deliveries of one sink.
 

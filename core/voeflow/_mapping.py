@@ -19,7 +19,7 @@ from voeflow._text import printable
 _ANYTHING = (Exception, SystemExit)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Fault:
     """Why a mapping gave no answer: a fault of its own, not of the notice.
 

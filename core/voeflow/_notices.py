@@ -33,7 +33,7 @@ THREADS_A_MAPPING = 4
 FAULTS_A_MAPPING, FAULT_INTERVAL = 5, 60.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Known:
     """An event that a notice has made before, as it came in this time."""
 
@@ -41,7 +41,7 @@ class _Known:
     seq: int
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Turn:
     """What keeps the notices of one mapping apart."""
 

@@ -10,7 +10,7 @@ import trio
 from voeflow._tables import HandlerTable, TransportTable
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Part:
     """A transport or handler that has been started.
 

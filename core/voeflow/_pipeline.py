@@ -84,7 +84,7 @@ def names_of(family: object) -> list[str]:
     return list(family) if isinstance(family, dict) else []
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Table:
     """A table whose plugin is known, and its keys but for `plugin`."""
 

@@ -49,7 +49,7 @@ class PlaceKeeper(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlacesInMemory:
     """Places that nobody needs later: those of a dry run."""
 
@@ -65,7 +65,7 @@ class PlacesInMemory:
             return taken.get(event)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class PlacesOf:
     """The places of one filter's table; see `Places`."""
 

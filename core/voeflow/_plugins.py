@@ -34,7 +34,7 @@ from voeflow._text import printable
 _ANYTHING = (Exception, SystemExit)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Plugins:
     """Everything that the installed distributions offer.
 
@@ -51,7 +51,7 @@ class Plugins:
     handlers: Mapping[str, Plugin]
     mappings: tuple[MappingPlugin, ...]
     observers: Observers
-    _loader: _Loader = attrs.field(alias="loader", repr=False, eq=False)
+    _loader: _Loader = attrs.field(alias="loader", eq=False)
 
     @property
     def failed(self) -> tuple[PluginError, ...]:
@@ -105,7 +105,7 @@ def load_plugins(extra: Sequence[object] = (), *, lazily: bool = False) -> Plugi
     return plugins
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Origin:
     distribution: str
     entry_point: str

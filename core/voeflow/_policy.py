@@ -12,7 +12,7 @@ from voeflow._when import When
 MAX_RETRY_WAIT = 3600.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Policy:
     """What a sink wants, and what becomes of its failures.
 

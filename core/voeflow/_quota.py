@@ -10,14 +10,14 @@ import attrs
 _MOST = 4096
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Spent:
     since: float
     lines: int = 0
     unsaid: int = 0
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Quota:
     """So many lines a thing in each interval of its own, the first ones; the rest is counted.
 
@@ -28,7 +28,7 @@ class Quota:
 
     lines: int
     interval: float
-    _spent: OrderedDict[str, _Spent] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _spent: OrderedDict[str, _Spent] = attrs.field(factory=OrderedDict, init=False)
 
     def ask(self, thing: str, now: float) -> int | None:
         """Ask for a line about `thing` at `now`, in seconds of a clock that only goes forward.

@@ -49,7 +49,7 @@ _PAUSE = 60.0
 _FAREWELL = 2.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Limits:
     """What a packet may be.
 
@@ -64,7 +64,7 @@ class Limits:
     max_attributes: int
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Reader:
     """Reads packets in a process of its own. May be used from several threads; each waits for its answer."""
 

@@ -12,7 +12,7 @@ from voeflow._plugin import Kind, Plugin, why_unusable
 from voeflow._raised import describe
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Offer:
     """What a hook returned under a name: a class, or where it is.
 

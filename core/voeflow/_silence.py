@@ -13,7 +13,7 @@ from voeflow._quantities import show_seconds
 from voeflow._what import Param
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Silence:
     """A source that has heard nothing for too long, or did so until now.
 

@@ -59,19 +59,19 @@ __all__ = [
 ]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Store(StoreReader):
     """An event store that is open for writing, by one node at a time.
 
     Every method may be called from any thread; writers take turns, and readers do not wait for them.
     """
 
-    _writer: sqlite3.Connection = attrs.field(repr=False)
-    _lock: int = attrs.field(repr=False)
-    _writing: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
-    _synchronous: str = attrs.field(default="", init=False, repr=False)
-    _last: int | None = attrs.field(default=None, init=False, repr=False)  # the position given last, if known
-    _sinks: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
+    _writer: sqlite3.Connection
+    _lock: int
+    _writing: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _synchronous: str = attrs.field(default="", init=False)
+    _last: int | None = attrs.field(default=None, init=False)  # the position given last, if known
+    _sinks: dict[str, int] = attrs.field(factory=dict, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
     @classmethod

@@ -7,7 +7,7 @@ import sqlite3
 import attrs
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Known:
     """What the store has under one key of a filter.
 

@@ -19,7 +19,7 @@ _REFUSAL_OVERHEAD = 1024
 _PAGES_RELEASED = 1024
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Prunable:
     """What may be removed.
 

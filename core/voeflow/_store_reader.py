@@ -32,7 +32,7 @@ def stored_event(row: Sequence[Any]) -> StoredEvent:
     return StoredEvent(*row)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class StoreReader:
     """An event store that is open for reading; also the reading half of a `Store`.
 
@@ -43,8 +43,8 @@ class StoreReader:
     """
 
     path: Path
-    _reader: sqlite3.Connection = attrs.field(repr=False)
-    _reading: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _reader: sqlite3.Connection
+    _reading: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -48,7 +48,7 @@ def _up_to(most: int, least: int) -> Callable[[object, object, int], None]:
     return check
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class NodeSettings:
     """The top-level keys of a pipeline file."""
 
@@ -91,7 +91,7 @@ class NodeSettings:
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class TransportTable:
     """A `[transports.NAME]` table.
 
@@ -116,7 +116,7 @@ class TransportTable:
     silent_after: Seconds | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class FilterTable:
     """A `[filters.NAME]` table.
 
@@ -133,7 +133,7 @@ class FilterTable:
     keys: Mapping[str, Any] = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class HandlerTable:
     """A `[handlers.NAME]` table.
 
@@ -162,7 +162,7 @@ class HandlerTable:
     concurrency: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Pipeline:
     """A pipeline file in which no mistake was found.
 

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inside>[^}]*)(?P<closed>\}?))")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Document:
     """A TOML file with its references to the environment replaced.
 
@@ -78,7 +78,7 @@ def _unreadable(path: Path, problem: str, remedy: str = "") -> PipelineError:
     return PipelineError(path, [Mistake("", problem, remedy)])
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Reading:
     """What is found while references are replaced; see `Document`."""
 

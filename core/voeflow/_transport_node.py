@@ -25,7 +25,7 @@ from voeflow._text import printable
 TAKEN_AT_ONCE = 256
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class NodeOfTransport:
     """The node as one transport sees it; see `voeflow.Node`."""
 

@@ -21,7 +21,7 @@ from voeflow._text import printable
 from voeflow._xpath import XPath
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Fault:
     """What is wrong with a value, and where in it.
 

@@ -26,7 +26,7 @@ STUCK = 5.0
 TABLES = ("transports.", "handlers.")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Step:
     """The step that is under way: when it began, and whose code has already taken too long in it."""
 

@@ -37,17 +37,17 @@ def why_no_name(name: str) -> str:
     return ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Not:
     part: _Tree
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _All:
     parts: tuple[_Tree, ...]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Any:
     parts: tuple[_Tree, ...]
 
@@ -55,7 +55,7 @@ class _Any:
 _Tree = str | _Not | _All | _Any
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class When:
     """A boolean expression over filter names, ready to be asked.
 
@@ -93,7 +93,7 @@ class When:
         return _explain(self._tree, known, decides=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Part:
     """A part of a `when` expression, or the whole, for one event.
 

@@ -75,7 +75,7 @@ class Position:
     coord_system: str = ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class WhereWhen:
     """What the observation's location says; either may be missing."""
 
@@ -83,7 +83,7 @@ class WhereWhen:
     time: datetime | None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _System:
     """A coordinate system; its frame or time scale is None where one is stated but not understood."""
 

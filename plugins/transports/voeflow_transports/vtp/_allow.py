@@ -15,7 +15,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _CERTIFICATE = "cert:"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Entry:
     """One entry: a network, or certificates, or both, which then must both fit.
 
@@ -45,7 +45,7 @@ class Entry:
 _LOOPBACK = (Entry(ipaddress.ip_network("127.0.0.0/8")), Entry(ipaddress.ip_network("::1")))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Allow:
     """Who may connect: whom any one of the entries means.
 

@@ -10,7 +10,7 @@ from ._machine import Found, Machine, Receipt, Unreadable
 from ._messages import Message, write_iamalive
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Author(Machine):
     """Sends events and reads a receipt for each; the broker answers in the order of the events.
 

@@ -38,7 +38,7 @@ _MAX_BYTES_IN_HAND = 16 * 2**20
 _TICK = 0.05
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Manner:
     """How authors are dealt with.
 
@@ -61,7 +61,7 @@ class Manner:
     grants: tuple[Grant, ...]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Authors:
     """The authors at a port: who is connected, how long each has time, and how much all have in hand.
 
@@ -89,7 +89,7 @@ class Authors:
     _cut_off: Sparingly = attrs.field(
         factory=lambda: Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES), init=False, repr=False
     )
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
+    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
     _alarm: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _alarmed_by: float = attrs.field(default=math.inf, init=False)
     _nursery: trio.Nursery = attrs.field(init=False)

@@ -24,7 +24,7 @@ def _folded(ivoid: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in ivoid)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Ivoids:
     """IVOIDs in full, and the beginnings of others.
 
@@ -115,7 +115,7 @@ class Binding:
     )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Grant:
     """What some peers may say.
 

@@ -20,7 +20,7 @@ _LOOK_BEHIND = 64
 _MOST_UNASKED = 100
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Broadcaster(Machine):
     """Keeps one subscriber's subscription: asks whether it lives, counts its receipts, takes its filters.
 
@@ -48,7 +48,7 @@ class Broadcaster(Machine):
     _next_alive: float = attrs.field(init=False)
     _unheard: int = attrs.field(default=0, init=False)  # how many iamalive since it last said anything
     _unasked: int = attrs.field(default=0, init=False)  # how many frames since then that answer no event
-    _outstanding: deque[str] = attrs.field(factory=deque, init=False, repr=False)
+    _outstanding: deque[str] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Greet the subscriber: its answer may bring filters (section 9.2)."""

@@ -35,7 +35,7 @@ _SHA256 = re.compile(r"(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 _COMMA = re.compile(r"(?<!\\),")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Certificate:
     """A client's certificate, which an authority that is trusted has signed.
 
@@ -67,7 +67,7 @@ def read_certificate(sock: ssl.SSLObject) -> Certificate | None:
     return Certificate((*names, *others), hashlib.sha256(der).digest())
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Pattern:
     """Which certificates are meant; with neither, all that are trusted.
 

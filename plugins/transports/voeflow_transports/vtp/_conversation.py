@@ -29,7 +29,7 @@ Answer = voeflow.Submission | voeflow.StoreError
 _PIECE = 2**16
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Conversation:
     """One author at a port. Nothing here waits.
 
@@ -47,8 +47,8 @@ class Conversation:
     machine: Receiver
     port: Authors
     check: Check | None
-    _found: deque[bytes] = attrs.field(factory=deque, init=False, repr=False)  # not submitted yet
-    _in_hand: deque[int] = attrs.field(factory=deque, init=False, repr=False)  # the sizes of those that are
+    _found: deque[bytes] = attrs.field(factory=deque, init=False)  # not submitted yet
+    _in_hand: deque[int] = attrs.field(factory=deque, init=False)  # the sizes of those that are
     _resting: float = attrs.field(default=0.0, init=False)  # until when nothing more is taken; 0 for not
     _held_up: bool = attrs.field(default=False, init=False)  # until there is room for more in hand
     _watched: bool = attrs.field(default=False, init=False)

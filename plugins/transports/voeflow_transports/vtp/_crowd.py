@@ -9,7 +9,7 @@ import attrs
 from ._connection import Connection
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Crowd:
     """The connections that are open at a port.
 
@@ -21,7 +21,7 @@ class Crowd:
     """
 
     most: int
-    _inside: dict[str, dict[Connection, None]] = attrs.field(factory=dict, init=False, repr=False)
+    _inside: dict[str, dict[Connection, None]] = attrs.field(factory=dict, init=False)
     _count: int = attrs.field(default=0, init=False)
 
     def enter(self, newcomer: Connection) -> Connection | None:

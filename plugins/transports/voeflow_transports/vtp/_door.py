@@ -33,7 +33,7 @@ _FAREWELL = 1.0
 _MOST = 4096
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Door:
     """Lets connections in.
 
@@ -49,9 +49,9 @@ class Door:
     port: Port
     crowd: Crowd
     _allow: Allow = attrs.field(init=False)
-    _may_admit: Callable[[str], bool] = attrs.field(init=False, repr=False)
+    _may_admit: Callable[[str], bool] = attrs.field(init=False)
     _rates: Rates = attrs.field(init=False)
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
+    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
 
     def __attrs_post_init__(self) -> None:
         """Read who may come in."""

@@ -16,7 +16,7 @@ _MOST_BARRED = 1000
 _PENANCE = 3600.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Sorted:
     """The filters that a subscriber brought.
 
@@ -29,7 +29,7 @@ class Sorted:
     left_out: tuple[tuple[str, str], ...]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Filtering:
     """Says which filters may be asked at all, and remembers those that were barred.
 
@@ -40,8 +40,8 @@ class Filtering:
 
     most: int
     longest: int
-    _barred: OrderedDict[str, str] = attrs.field(factory=OrderedDict, init=False, repr=False)
-    _penitent: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _barred: OrderedDict[str, str] = attrs.field(factory=OrderedDict, init=False)
+    _penitent: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False)
 
     def sort(self, expressions: Sequence[str], host: str, now: float) -> Sorted:
         """Sort what a subscriber at a numeric address brings at `now`, in seconds of any clock.

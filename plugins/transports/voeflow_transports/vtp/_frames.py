@@ -24,7 +24,7 @@ def frame(payload: bytes) -> bytes:
     return _COUNT.pack(len(payload)) + payload
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class FrameReader:
     """Cuts a stream of bytes into payloads.
 
@@ -41,7 +41,7 @@ class FrameReader:
 
     limit: int
     too_long: int | None = attrs.field(default=None, init=False)
-    _kept: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
+    _kept: bytearray = attrs.field(factory=bytearray, init=False)
     _wanted: int | None = attrs.field(default=None, init=False)  # the payload's length once its count is read
 
     @property

@@ -23,7 +23,7 @@ _SOON, _AGAIN = 14 * 86400.0, 86400.0
 _WHENEVER = 0x200000
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Facts:
     """What is told of a port's own certificate.
 
@@ -36,7 +36,7 @@ class Facts:
     ends: float
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Keeper:
     """Keeps what a port's handshakes need, and replaces it while the port is in use.
 

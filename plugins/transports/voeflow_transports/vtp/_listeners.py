@@ -37,7 +37,7 @@ _GONE = frozenset(
 )
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Listener:
     """A socket that listens.
 
@@ -48,7 +48,7 @@ class Listener:
 
     name: str
     port: int
-    _socket: socket.socket = attrs.field(alias="sock", repr=False)
+    _socket: socket.socket = attrs.field(alias="sock")
     _path: str = attrs.field(default="", alias="path")
 
     def fileno(self) -> int:

@@ -84,7 +84,7 @@ class Resumed:
     stage: Stage
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Unreadable:
     """A Transport message that could not be read; the connection goes on.
 
@@ -98,7 +98,7 @@ class Unreadable:
 Found = Packet | Receipt | FiltersBrought | ResumeAsked | Resumed | Unreadable
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Machine:
     """One end of one connection.
 
@@ -113,8 +113,8 @@ class Machine:
     limit: int
     over: bool = attrs.field(default=False, init=False)
     fault: str = attrs.field(default="", init=False)
-    _reader: FrameReader = attrs.field(init=False, repr=False)
-    _out: list[bytes] = attrs.field(factory=list, init=False, repr=False)
+    _reader: FrameReader = attrs.field(init=False)
+    _out: list[bytes] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the reader of frames."""

@@ -16,7 +16,7 @@ from ._sparingly import Sparingly
 log = structlog.get_logger()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Partials:
     """The unfinished frames of a port's connections.
 
@@ -29,9 +29,9 @@ class Partials:
 
     name: str
     most: int
-    _held: dict[Connection, int] = attrs.field(factory=dict, init=False, repr=False)
+    _held: dict[Connection, int] = attrs.field(factory=dict, init=False)
     _total: int = attrs.field(default=0, init=False)
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
+    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
 
     def note(self, connection: Connection, held: int) -> None:
         """Note how much a connection's unfinished frame holds now, 0 when it ends; close what is too much."""

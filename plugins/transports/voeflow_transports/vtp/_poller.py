@@ -46,7 +46,7 @@ class _Elsewhere(selectors.DefaultSelector):
 _system: Callable[[], select.epoll | _Elsewhere] = select.epoll if _EPOLL else _Elsewhere
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Poller:
     """Waits for all connections of a port, and for new ones.
 

@@ -13,7 +13,7 @@ from ._subscription import Subscription
 _AT_ONCE = 100
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Pulse:
     """Keeps the subscribers in the order in which they are to be asked next.
 
@@ -24,7 +24,7 @@ class Pulse:
     """
 
     interval: float
-    _order: OrderedDict[Subscription, None] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _order: OrderedDict[Subscription, None] = attrs.field(factory=OrderedDict, init=False)
 
     def add(self, subscription: Subscription) -> None:
         """Ask one, first when the interval is over."""

@@ -26,7 +26,7 @@ def counted(host: str) -> str:
     return "" if numeric(host).is_loopback else network_of(host)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Rates:
     """A token bucket for each address, or IPv6 /64: nothing is turned away, but it may have to wait.
 
@@ -37,7 +37,7 @@ class Rates:
 
     rate: float
     burst: int
-    _full: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _full: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False)
 
     def take(self, network: str, now: float) -> float:
         """Take one token out of a network's bucket, or owe it one.

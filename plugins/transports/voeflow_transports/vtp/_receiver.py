@@ -14,7 +14,7 @@ from ._messages import Message, write_ack, write_iamalive, write_nak
 _MOST_MESSAGES = 100
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Receiver(Machine):
     """Takes events from an author and answers each, in the order they came.
 

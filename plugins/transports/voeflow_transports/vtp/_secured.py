@@ -58,7 +58,7 @@ _GONE = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Secured:
     """How the server at the other end of a connection is spoken to in TLS.
 
@@ -93,7 +93,7 @@ async def expect_handshake(sock: socket.socket) -> None:
         raise OSError(errno.EPROTO, "speaks without TLS, and this port takes nothing else")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Tunnel:
     """TLS through a socket, which stays as it is: what goes through it passes OpenSSL in memory.
 

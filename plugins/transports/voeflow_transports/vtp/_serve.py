@@ -124,7 +124,7 @@ async def take(
             listener.close()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Entrance:
     """Where the connections of a port come in, by whichever listener.
 
@@ -139,7 +139,7 @@ class Entrance:
     poller: Poller
     enter: Callable[[Connection], None]
     nursery: trio.Nursery
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False, repr=False)
+    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
 
     def let_in(self, connection: Connection) -> None:
         """Let a connection in, or close it; another may be closed to make room."""
@@ -192,7 +192,7 @@ class Entrance:
             )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Gate:
     """One listener, as the poller waits for it: a task would cost a turn of the event loop a connection.
 

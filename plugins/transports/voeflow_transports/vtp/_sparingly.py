@@ -10,7 +10,7 @@ import attrs
 _MOST = 4096
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Sparingly:
     """Decides whether something is to be said.
 
@@ -21,7 +21,7 @@ class Sparingly:
 
     interval: float
     most: int = 1
-    _said: OrderedDict[str, tuple[float, int]] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _said: OrderedDict[str, tuple[float, int]] = attrs.field(factory=OrderedDict, init=False)
 
     def due(self, thing: str, now: float) -> int | None:
         """Ask whether `thing` is to be said at `now`, in seconds of a clock that only goes forward.

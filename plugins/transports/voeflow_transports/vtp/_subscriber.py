@@ -14,7 +14,7 @@ from ._resume import Resume, read_stage, write_params
 _MOST_MESSAGES, _MINUTE = 100, 60.0
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Subscriber(Machine):
     """Takes a broker's events and answers them, in the order they came, and its `iamalive` at once.
 

@@ -17,7 +17,7 @@ from ._poller import READ, WRITE, Poller
 _PIECE = 2**14
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Past:
     """What a subscriber is being given from the node's log before it is given what is new.
 
@@ -42,7 +42,7 @@ class Past:
     given: int = 0
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Subscription:
     """One subscriber. Nothing waits for it: what it does not take is kept, up to a bound; then it goes.
 
