@@ -10,7 +10,7 @@ import attrs
 from voeflow._text import printable
 
 #: Anything but the characters of XML 1.0, section 2.2: no escape can write the others.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 #: `>` for the sake of `]]>` (section 2.4), and the carriage return that a parser makes a line feed (2.11).
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 #: A parser makes spaces of the other blanks in an attribute (section 3.3.3).

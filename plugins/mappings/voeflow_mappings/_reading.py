@@ -13,7 +13,7 @@ import attrs
 from voeflow import EventError, parse_utc, printable
 
 #: Anything but the characters of XML 1.0, section 2.2.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 #: The text of a time that a packet can have as it is: UTC, to the digit that the notice gives.
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d{1,12})?Z?", re.ASCII)
 #: What JSON calls Python's types.

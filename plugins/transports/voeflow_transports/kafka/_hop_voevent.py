@@ -30,7 +30,7 @@ _VERSIONS = ("1.1", "2.0", "2.1")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 
 #: What XML 1.0 has no way to say (section 2.2).
-_NO_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 #: The member that holds the text of an element with attributes.
 _TEXT = "#text"

@@ -34,7 +34,7 @@ MAX_RESULT = 1000
 #: A Transport message is a line or two deep; what nests further is not one.
 _MAX_DEPTH = 32
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, section 2.2
 #: What can be written as it is; an IVORN mostly can.
 _PLAIN = re.compile("[\x20-%'-;=?-~]*")
 #: Not those of xml.sax.saxutils, which imports urllib.request and with that half of a client for HTTP.
