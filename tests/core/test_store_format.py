@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sqlite3
@@ -42,6 +43,25 @@ def test_the_files_of_a_store_are_private(path: Path) -> None:
     assert modes == dict.fromkeys(
         ["voeflow.db", "voeflow.db.lock", "voeflow.db-wal", "voeflow.db-shm"], 0o640
     )
+
+
+def test_a_store_has_its_name_once_it_is_whole_and_on_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        with closing(sqlite3.connect(path.with_name("voeflow.db.new"))) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("voeflow._store_format.os.fsync", fail)
+        with pytest.raises(StoreError, match="Input/output error"):
+            Store.open(path)
+    assert not path.exists()
+
+    path.with_name("voeflow.db.new").write_bytes(b"half a database")
+    Store.open(path).close()
+    assert {file.name for file in path.parent.iterdir()} == {"voeflow.db", "voeflow.db.lock"}
 
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
