@@ -334,11 +334,19 @@ _compiled = functools.lru_cache(maxsize=128)(XPath)
 
 def _signed(root: etree._Element) -> tuple[str, str]:
     """The texts of `Who/AuthorIVORN` and `Who/Date`."""
-    first = root[0] if len(root) else None
-    if first is not None and first.tag == "Who" and len(first) <= len(_IN_WHO):
-        found = {each.tag: each for each in reversed(first)}
-        if found.keys() <= _IN_WHO:
-            return text_of(found.get("AuthorIVORN")), text_of(found.get("Date"))
+    who = root[0] if len(root) else None
+    if who is not None and who.tag == "Who" and len(who) <= len(_IN_WHO):
+        author = date = None
+        for each in who:
+            tag = each.tag
+            if tag == "AuthorIVORN" and author is None:
+                author = text_of(each)
+            elif tag == "Date" and date is None:
+                date = text_of(each)
+            elif tag not in _IN_WHO:
+                break
+            if author is not None and date is not None:
+                return author, date
     who = child(root, "Who")
     return text_of(child(who, "AuthorIVORN")), text_of(child(who, "Date"))
 

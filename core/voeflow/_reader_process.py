@@ -15,6 +15,7 @@ import marshal
 import signal
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from voeflow._errors import EventError
@@ -57,15 +58,27 @@ def main() -> None:
         try:
             while True:
                 packets, *limits = receive(sock)
-                send(sock, [_read(raw, *limits) for raw in packets])
+                send(sock, _read(packets, *limits))
         except (EOFError, OSError):  # the node is gone
             pass
 
 
-def _read(raw: bytes, max_bytes: int, max_depth: int, max_attributes: int) -> tuple[object, ...]:
+def _read(
+    packets: Sequence[bytes], max_bytes: int, max_depth: int, max_attributes: int
+) -> list[tuple[object, ...]]:
+    events = [_parse(raw, max_bytes, max_depth, max_attributes) for raw in packets]
+    for event in events:  # one step with all of them, then the next, as in `_batch`
+        if isinstance(event, Event):
+            _ = event.defects
+    # marshal writes no other kind of tuple
+    return [tuple(event.facts) if isinstance(event, Event) else event for event in events]
+
+
+def _parse(
+    raw: bytes, max_bytes: int, max_depth: int, max_attributes: int
+) -> Event | tuple[str, int | None, int | None]:
     try:
-        event = Event.parse(raw, max_bytes=max_bytes, max_depth=max_depth, max_attributes=max_attributes)
-        return tuple(event.facts)  # marshal writes no other kind of tuple
+        return Event.parse(raw, max_bytes=max_bytes, max_depth=max_depth, max_attributes=max_attributes)
     except EventError as error:
         return error.reason, error.line, error.column
 
