@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from support.samples import voevent
-from transports.vtp_support import IVOID, clock
+from transports.vtp_support import IVOID, NOW, clock
 from voeflow import EventError
 from voeflow_transports.vtp._frames import frame
 from voeflow_transports.vtp._messages import (
@@ -207,3 +207,30 @@ def test_a_broken_message_is_an_error_that_says_where(raw: bytes) -> None:
 )
 def test_a_payload_is_told_by_its_outermost_element(raw: bytes, expected: bool) -> None:
     assert is_transport(raw) is expected
+
+
+prologs = st.lists(
+    st.sampled_from(
+        [b"<?xml version='1.0'?>", b"<?x <Transport/> ?>", b"<!-- <Transport/> ?> -->", b"\n ", b"<?xml?>"]
+    )
+).map(b"".join)
+
+
+@given(
+    prolog=prologs, name=st.sampled_from([b"Transport", b"t:Transport", b"VOEvent", b"Transport2", b"a:b"])
+)
+def test_whatever_stands_before_it_a_payload_is_told_as_a_parser_tells_it(prolog: bytes, name: bytes) -> None:
+    raw = prolog + b"<" + name + b" xmlns:t='t' xmlns:a='a'/>"
+    root = etree.fromstring(raw, etree.XMLParser(recover=True))
+    assert is_transport(raw) is (etree.QName(root).localname == "Transport")
+
+
+def test_a_time_stamp_goes_with_its_second() -> None:
+    written = [timestamp(NOW + timedelta(seconds=seconds)) for seconds in (0, 0.012, 0.013, 1, 86400 * 36500)]
+    assert written == [
+        "2026-11-24T01:02:03Z",
+        "2026-11-24T01:02:03Z",
+        "2026-11-24T01:02:04Z",
+        "2026-11-24T01:02:04Z",
+        "2126-10-31T01:02:03Z",
+    ]

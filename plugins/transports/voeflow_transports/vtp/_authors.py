@@ -75,6 +75,8 @@ class Authors:
         crowd: the connections that are counted.
         partials: is told how much of an unfinished frame each holds.
         rates: how fast the events of one address may come.
+        poller: waits for them.
+        has_room: whether more packets may be taken in hand.
     """
 
     node: voeflow.Node
@@ -84,6 +86,7 @@ class Authors:
     rates: Rates
     poller: Poller = attrs.field(factory=Poller, init=False)
     _present: dict[Conversation, None] = attrs.field(factory=dict, init=False)
+    has_room: bool = attrs.field(default=True, init=False)
     _bytes: int = attrs.field(default=0, init=False)  # of packets in hand
     _held_up: dict[Conversation, None] = attrs.field(factory=dict, init=False)  # until there is room for more
     _cut_off: Sparingly = attrs.field(
@@ -134,18 +137,13 @@ class Authors:
         self.partials.note(connection, 0)
         self.crowd.leave(connection)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more packets may be taken in hand."""
-        return self._bytes < _MAX_BYTES_IN_HAND
-
     def hold_up(self, conversation: Conversation) -> None:
         """Have an author go on when there is room."""
         self._held_up[conversation] = None
 
     def submit(self, raw: bytes, conversation: Conversation) -> None:
         """Submit a packet; `conversation.answered` is called when it is on disk."""
-        self._bytes += len(raw)
+        self._count(len(raw))
         self.node.submit_nowait(
             raw,
             conversation.answered,
@@ -175,11 +173,15 @@ class Authors:
 
     def release(self, size: int) -> None:
         """Note that packets of so many bytes have been answered."""
-        self._bytes -= size
+        self._count(-size)
         while self._held_up and self.has_room:
             conversation = next(iter(self._held_up))
             del self._held_up[conversation]
             conversation.use_room()
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        self.has_room = self._bytes < _MAX_BYTES_IN_HAND
 
     def remind(self, deadline: float) -> None:
         """See by then at the latest who has run out of time."""

@@ -149,13 +149,10 @@ class Conversation:
 
     def _take(self, data: bytes, now: float) -> None:
         self._ended = not data
-        machine = self.machine
-        held = machine.held
-        for each in machine.receive(data, now):
+        for each in self.machine.receive(data, now):
             if isinstance(each, Packet):
                 self._found.append(each.raw)
-        if machine.held != held:
-            self.port.partials.note(self.connection, machine.held)
+        self.port.partials.note(self.connection, self.machine.held)
 
     def _answer(self, answers: Sequence[Answer], now: float) -> None:
         machine = self.machine

@@ -37,22 +37,16 @@ class FrameReader:
             count that nobody checks lets a peer ask for 4 GiB.
         too_long: the length that a count announced above `limit`, else None. Once it is set nothing more
             is read, for there is no telling where the next frame starts.
+        partial: whether a frame has begun and not ended.
+        held: how many bytes of an unfinished frame are kept.
     """
 
     limit: int
     too_long: int | None = attrs.field(default=None, init=False)
+    partial: bool = attrs.field(default=False, init=False)
+    held: int = attrs.field(default=0, init=False)
     _kept: bytearray = attrs.field(factory=bytearray, init=False)
     _wanted: int | None = attrs.field(default=None, init=False)  # the payload's length once its count is read
-
-    @property
-    def partial(self) -> bool:
-        """Whether a frame has begun and not ended."""
-        return self._wanted is not None or bool(self._kept)
-
-    @property
-    def held(self) -> int:
-        """How many bytes of an unfinished frame are kept."""
-        return len(self._kept)
 
     @property
     def missing(self) -> int:
@@ -81,8 +75,8 @@ class FrameReader:
                     (wanted,) = _COUNT.unpack(self._kept)
                     self._kept.clear()
                 if wanted > self.limit:
-                    self.too_long = wanted
-                    return payloads
+                    self.too_long, wanted = wanted, None
+                    break
             if not self._kept and size - at >= wanted:  # whole in this piece: one copy
                 payloads.append(data[at : at + wanted])
                 at += wanted
@@ -93,7 +87,8 @@ class FrameReader:
                 payloads.append(bytes(self._kept))
                 self._kept = bytearray()
             wanted = None
-        self._wanted = wanted
+        self._wanted, self.held = wanted, len(self._kept)
+        self.partial = wanted is not None or self.held > 0
         return payloads
 
     def _keep(self, data: bytes, at: int, upto: int) -> int:

@@ -35,6 +35,8 @@ class Partials:
 
     def note(self, connection: Connection, held: int) -> None:
         """Note how much a connection's unfinished frame holds now, 0 when it ends; close what is too much."""
+        if not held and connection not in self._held:  # nearly always
+            return
         self._total += held - self._held.pop(connection, 0)
         if held:
             self._held[connection] = held

@@ -77,9 +77,10 @@ class Receiver(Machine):
         """Take bytes from the author; see `Machine.receive`."""
         if self._no_more:
             return []
-        had_begun, before = self._reader.partial, self._deadline
+        reader = self._reader
+        had_begun, before = reader.partial, self._deadline
         found = super().receive(data, now)
-        if self._reader.partial and (not had_begun or self._deadline != before):  # it is another frame then
+        if reader.partial and (not had_begun or self._deadline != before):  # it is another frame then
             self._deadline = now + self._for_frame
         return found
 
