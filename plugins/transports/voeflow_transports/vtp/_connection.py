@@ -93,13 +93,13 @@ class Connection:
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.closed:
             raise trio.ClosedResourceError
-        if not self._drained and (data := self._read(most)) is not None:
+        if not self._drained and (data := self.receive_nowait(most)) is not None:
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data
         while True:
             self._awaited = True
             await trio.lowlevel.wait_readable(self._socket)
-            if (data := self._read(most)) is not None:  # else it was woken for nothing
+            if (data := self.receive_nowait(most)) is not None:  # else it was woken for nothing
                 return data
 
     def fileno(self) -> int:
@@ -115,7 +115,15 @@ class Connection:
         Raises:
             OSError: the connection has failed, or this end has closed it.
         """
-        return self._read(most)
+        if self._tls is not None:
+            found, self._drained = self._tls.receive(most)
+            return found
+        try:
+            data = self._socket.recv(most)
+        except BlockingIOError:
+            return None
+        self._drained = len(data) < most
+        return data
 
     def send_nowait(self, data: bytes) -> None:
         """Send what the kernel takes now, after what waits already, and keep the rest; see `flush`.
@@ -202,17 +210,6 @@ class Connection:
         if self._tls is not None and not self._waiting:
             self._tls.end()
         self._tls = None
-
-    def _read(self, most: int) -> bytes | None:
-        if self._tls is not None:
-            found, self._drained = self._tls.receive(most)
-            return found
-        try:
-            data = self._socket.recv(most)
-        except BlockingIOError:
-            return None
-        self._drained = len(data) < most
-        return data
 
     def _send(self, data: bytes | memoryview) -> int:
         if self._tls is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import stat
@@ -35,6 +36,22 @@ _GONE = frozenset(
     )
     if hasattr(errno, name)
 )
+
+
+class _Listening(socket.socket):
+    """A socket that remembers its family and its type.
+
+    `accept` asks for both, and `socket.socket` looks each up in an enumeration every time: a third of what
+    `accept` takes.
+    """
+
+    @functools.cached_property
+    def family(self) -> socket.AddressFamily:
+        return super().family
+
+    @functools.cached_property
+    def type(self) -> socket.SocketKind:
+        return super().type
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -122,7 +139,7 @@ async def _open(address: Address) -> list[Listener]:
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             ):
                 try:
-                    found.append(_open_tcp(socket.socket(family, kind, proto), place))
+                    found.append(_open_tcp(_Listening(family, kind, proto), place))
                 except OSError as error:
                     if address.host or not found or error.errno not in _NO_SUCH_FAMILY:
                         raise
@@ -155,7 +172,7 @@ def _open_tcp(
 
 
 def _open_unix(path: str) -> Listener:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = _Listening(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _take_stale_away(path)
         sock.setblocking(False)
