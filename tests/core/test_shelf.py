@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,19 @@ def test_a_node_imports_nothing_that_its_pipeline_does_not_name(tmp_path: Path) 
         "voeflow_transports.vtp._judge",
     ):
         assert name not in done.stdout.split()
+
+
+def test_structlog_imports_nothing_that_happens_to_be_installed(tmp_path: Path) -> None:
+    for name in ("better_exceptions", "rich", "twisted"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    program = (
+        "from voeflow._command._structlog import import_structlog as f; f(); import structlog; print('here')"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=env
+    )
+    assert done.stdout == "here\n"
 
 
 def test_what_structlog_was_not_given_is_there_for_whoever_wants_it() -> None:

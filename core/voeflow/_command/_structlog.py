@@ -6,21 +6,25 @@ import importlib
 import sys
 from types import ModuleType
 
+#: What it imports where it is installed: two that show tracebacks with local variables, which the log
+#: never does, since there are passwords among them; and what Comet is made of.
+_WITHOUT = ("better_exceptions", "rich", "twisted")
+
 
 def import_structlog() -> None:
-    """Import structlog, but not rich and asyncio with it, unless any of them is imported already.
+    """Import structlog, but not asyncio and others with it, unless any of them is imported already.
 
-    It has rich show tracebacks with local variables, which the log never does, since there are passwords
-    among them. And asyncio is for its methods that wait, which are of no use on trio; who calls one has it
-    imported then.
+    Asyncio is for its methods that wait, which are of no use on trio; who calls one has it imported then.
     """
-    if {"structlog", "rich", "asyncio"} & sys.modules.keys():
+    if {"structlog", "asyncio", *_WITHOUT} & sys.modules.keys():
         return
     later = ModuleType("asyncio")
     later.__getattr__ = lambda name: getattr(importlib.import_module("asyncio"), name)  # type: ignore[method-assign]
     sys.modules["asyncio"] = later
-    sys.modules["rich"] = None  # type: ignore[assignment]  # which makes its import fail
+    for name in _WITHOUT:
+        sys.modules[name] = None  # type: ignore[assignment]  # which makes its import fail
     try:
         importlib.import_module("structlog")
     finally:
-        del sys.modules["asyncio"], sys.modules["rich"]
+        for name in ("asyncio", *_WITHOUT):
+            del sys.modules[name]
