@@ -54,8 +54,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # sent to all of a service; the node says when it is over
     with socket.socket(fileno=0) as sock:
-        sock.sendall(READY)
         try:
+            sock.sendall(READY)
             while True:
                 packets, *limits = receive(sock)
                 send(sock, _read(packets, *limits))

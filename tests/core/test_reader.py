@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -167,6 +168,15 @@ def test_it_heeds_no_signal_that_is_meant_for_the_node_and_ends_with_it() -> Non
         node.kill()
     assert select.select([its_end], [], [], 30)[0]
     os.close(its_end)
+
+
+def test_it_ends_without_a_word_when_the_node_has_ended_before_it_could_begin() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    words = [sys.executable, "-c", "from voeflow._reader_process import main; main()"]
+    with theirs:
+        done = subprocess.run(words, stdin=theirs.fileno(), capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 @pytest.mark.parametrize("killed", [False, True])
