@@ -1,10 +1,10 @@
 """The threads of intake: they read packets and store them, in the order in which these came.
 
 There are two, for as long as a node runs: waking one takes less than starting one, and there is no more to
-gain from a third, since Python itself runs in one at a time. Both read, a few packets each; whoever has read
-the oldest that are not stored yet stores them, with whatever has been read besides, in one commit. So a
-packet that comes alone goes straight through, and what comes while the disk is being waited for is read
-meanwhile, and shares the next commit.
+gain from a third, since Python itself runs in one at a time. The second is woken where there is more than one
+packet to see to. Both read, a few packets each; whoever has read the oldest that are not stored yet stores
+them, with whatever has been read besides, in one commit. So a packet that comes alone goes straight through,
+and what comes while the disk is being waited for is read meanwhile, and shares the next commit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 
 import attrs
@@ -49,6 +50,8 @@ class IntakeThreads:
     hand_on: Callable[[Batch], None]
     unfinished: int = attrs.field(default=0, init=False)
     _waiting: SimpleQueue[Entry | None] = attrs.field(factory=SimpleQueue, init=False)
+    _calls: SimpleQueue[bool] = attrs.field(factory=SimpleQueue, init=False)  # the second thread
+    _resting: bool = attrs.field(default=False, init=False)  # whether that waits for a call
     _bytes_put: int = attrs.field(default=0, init=False)  # written by the event loop alone
     _bytes_taken: int = attrs.field(default=0, init=False)  # written by who takes
     _taking: threading.Lock = attrs.field(factory=threading.Lock, init=False)
@@ -64,6 +67,9 @@ class IntakeThreads:
         self.unfinished += 1
         self._bytes_put += entry.size
         self._waiting.put(entry)
+        if self.unfinished > 1 and self._resting:
+            self._resting = False
+            self._calls.put(True)
 
     @property
     def bytes_waiting(self) -> int:
@@ -81,46 +87,65 @@ class IntakeThreads:
         _running.set(_running.get(frozenset()) | {self})
         try:
             async with trio.open_nursery() as nursery:
-                for _ in range(_THREADS):
+                for work in (self._work, self._help):
                     nursery.start_soon(
-                        lambda: trio.to_thread.run_sync(self._work, token, limiter=limiter), name="intake"
+                        partial(trio.to_thread.run_sync, work, token, limiter=limiter), name="intake"
                     )
                 try:
                     await self._tripped.wait()
                 finally:
                     self._ended = True
                     self._waiting.put(None)
+                    self._calls.put(False)
         finally:
             _running.set(_running.get() - {self})
         if self._fault is not None:
             raise self._fault
 
     def _work(self, token: trio.lowlevel.TrioToken) -> None:
-        """Read and store until all is over; in a thread."""
-        while True:
-            with self._taking:
-                entries = self._take()
-                if not entries:
-                    return
-                batch = Batch()
-                self._taken.append(batch)
-            self.read(batch, entries)
-            batch.ready = True
-            # Who has the turn looks again once it has let it go: so nobody needs to wait for it here.
-            while self._is_ready() and self._turn.acquire(blocking=False):
-                try:
-                    self._keep()
-                finally:
-                    self._turn.release()
-                token.run_sync_soon(self._hand_on, idempotent=True)
+        """Read and store until all is over; the first thread."""
+        while self._read_some(token, wait=True):
+            pass
 
-    def _take(self) -> list[Entry]:
-        """Wait for packets, and take some; none when all is over."""
+    def _help(self, token: trio.lowlevel.TrioToken) -> None:
+        """Read and store when called; the second thread."""
+        self._resting = True
+        while self._calls.get():
+            while self._read_some(token, wait=False):
+                pass
+            self._resting = True
+
+    def _read_some(self, token: trio.lowlevel.TrioToken, *, wait: bool) -> bool:
+        """Read some packets, and store what can be.
+
+        Returns:
+            Whether there were any; where that is waited for, there are none when all is over.
+        """
+        with self._taking:
+            entries = self._take(wait=wait)
+            if not entries:
+                return False
+            batch = Batch()
+            self._taken.append(batch)
+        self.read(batch, entries)
+        batch.ready = True
+        # Who has the turn looks again once it has let it go: so nobody needs to wait for it here.
+        while self._is_ready() and self._turn.acquire(blocking=False):
+            try:
+                self._keep()
+            finally:
+                self._turn.release()
+            token.run_sync_soon(self._hand_on, idempotent=True)
+        return True
+
+    def _take(self, *, wait: bool) -> list[Entry]:
+        if not wait and self._waiting.empty():
+            return []
         first = self._waiting.get()
         more = [self._waiting.get() for _ in range(min(_AT_ONCE - 1, self._waiting.qsize()))]
         entries = [entry for entry in (first, *more) if entry is not None]
         if self._ended:
-            self._waiting.put(None)  # for the other
+            self._waiting.put(None)  # for the first thread, if it was the second that took it
             return []
         self._bytes_taken += sum([entry.size for entry in entries])
         return entries
