@@ -216,6 +216,13 @@ def _compile(grammar: str) -> etree.XMLSchema:
         return etree.XMLSchema(_read(grammar))
 
 
+def prepare() -> None:
+    """Compile the grammar of most packets, for those who do not want the first of them to wait for that."""
+    grammar = "voevent-2.0.xsd"
+    if not _spare[grammar]:
+        _spare[grammar].append(_compile(grammar))
+
+
 def _surely_cheap(raw: bytes) -> bool:
     """Whether a packet's bytes show that it is not costly: a tag has a `<`, an attribute a `=`."""
     if len(raw) <= _SHORT:

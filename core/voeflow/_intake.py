@@ -9,6 +9,7 @@ commit that holds it has returned.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -32,6 +33,10 @@ from voeflow._store import Store
 from voeflow._xml import MAX_ATTRIBUTES, MAX_DEPTH
 
 log = structlog.get_logger()
+
+#: The longest packet that is read on the event loop, in bytes; how long that may take of a processor, in
+#: seconds; and for how long threads read after one that took longer, since one can be made to take 20 ms.
+SHORT, SLOW, PAUSE = 2**14, 0.005, 2.0
 
 #: How many bytes may wait for a worker thread; who submits more waits for room.
 MAX_WAITING_BYTES = 32 * 2**20
@@ -77,6 +82,7 @@ class Intake:
         self._reader = Reader()
         self._threads = IntakeThreads(store, self._read, self._hand_on)
         self._room = trio.lowlevel.ParkingLot()
+        self._not_here_before = 0.0
 
     async def submit(
         self,
@@ -134,7 +140,28 @@ class Intake:
 
     def take_nowait(self, entry: Entry) -> None:
         """Take a packet, whatever waits already; its `answered` is called when it is on disk."""
-        self._threads.put(entry)
+        if self._is_read_here(entry):
+            began = time.thread_time()
+            batch = Batch()
+            batch.read([entry], self._parse)
+            self._threads.put_read(batch)
+            if time.thread_time() - began > SLOW:
+                self._not_here_before = time.monotonic() + PAUSE
+        else:
+            self._threads.put(entry)
+
+    def _is_read_here(self, entry: Entry) -> bool:
+        """Whether a packet is best read at once, on the event loop.
+
+        One that comes alone and is short would take as long to be given to a thread as to be read. Who sends
+        what takes longer keeps the event loop busy for a thousandth of the time or so.
+        """
+        return (
+            not self._threads.unfinished
+            and len(entry.raw) <= SHORT
+            and entry.check is None
+            and time.monotonic() >= self._not_here_before
+        )
 
     async def run(self) -> None:
         """Work through what is submitted, until cancelled, in order."""

@@ -21,6 +21,7 @@ import trio
 from voeflow._batch import Batch
 from voeflow._entry import Entry
 from voeflow._errors import StoreError
+from voeflow._grammar import prepare
 from voeflow._store import Store
 
 #: How many packets share one commit at most. Beyond this the share of the fsync is small against the parsing,
@@ -49,7 +50,7 @@ class IntakeThreads:
     read: Callable[[Batch, Sequence[Entry]], None]
     hand_on: Callable[[Batch], None]
     unfinished: int = attrs.field(default=0, init=False)
-    _waiting: SimpleQueue[Entry | None] = attrs.field(factory=SimpleQueue, init=False)
+    _waiting: SimpleQueue[Entry | Batch | None] = attrs.field(factory=SimpleQueue, init=False)
     _calls: SimpleQueue[bool] = attrs.field(factory=SimpleQueue, init=False)  # the second thread
     _resting: bool = attrs.field(default=False, init=False)  # whether that waits for a call
     _bytes_put: int = attrs.field(default=0, init=False)  # written by the event loop alone
@@ -70,6 +71,12 @@ class IntakeThreads:
         if self.unfinished > 1 and self._resting:
             self._resting = False
             self._calls.put(True)
+
+    def put_read(self, batch: Batch) -> None:
+        """Have stored what has been read already; only while nothing is unfinished, so that order is kept."""
+        self.unfinished += len(batch.entries)
+        batch.ready = True
+        self._waiting.put(batch)
 
     @property
     def bytes_waiting(self) -> int:
@@ -104,6 +111,7 @@ class IntakeThreads:
 
     def _work(self, token: trio.lowlevel.TrioToken) -> None:
         """Read and store until all is over; the first thread."""
+        prepare()
         while self._read_some(token, wait=True):
             pass
 
@@ -122,13 +130,14 @@ class IntakeThreads:
             Whether there were any; where that is waited for, there are none when all is over.
         """
         with self._taking:
-            entries = self._take(wait=wait)
-            if not entries:
+            taken = self._take(wait=wait)
+            if taken is None:
                 return False
-            batch = Batch()
+            batch, entries = taken
             self._taken.append(batch)
-        self.read(batch, entries)
-        batch.ready = True
+        if entries:
+            self.read(batch, entries)
+            batch.ready = True
         # Who has the turn looks again once it has let it go: so nobody needs to wait for it here.
         while self._is_ready() and self._turn.acquire(blocking=False):
             try:
@@ -138,17 +147,20 @@ class IntakeThreads:
             token.run_sync_soon(self._hand_on, idempotent=True)
         return True
 
-    def _take(self, *, wait: bool) -> list[Entry]:
+    def _take(self, *, wait: bool) -> tuple[Batch, list[Entry]] | None:
+        """Take what is next: a batch, and what is to be read for it; None if there is nothing."""
         if not wait and self._waiting.empty():
-            return []
+            return None
         first = self._waiting.get()
-        more = [self._waiting.get() for _ in range(min(_AT_ONCE - 1, self._waiting.qsize()))]
-        entries = [entry for entry in (first, *more) if entry is not None]
         if self._ended:
             self._waiting.put(None)  # for the first thread, if it was the second that took it
-            return []
+            return None
+        if isinstance(first, Batch):
+            return first, []
+        more = [self._waiting.get() for _ in range(min(_AT_ONCE - 1, self._waiting.qsize()))]
+        entries = [entry for entry in (first, *more) if isinstance(entry, Entry)]
         self._bytes_taken += sum([entry.size for entry in entries])
-        return entries
+        return Batch(), entries
 
     def _is_ready(self) -> bool:
         """Whether the oldest that has been taken can be stored."""

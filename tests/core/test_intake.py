@@ -1,0 +1,107 @@
+"""A packet is read at once where it comes alone, and in a thread where that could keep others waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+import voeflow
+from support.nodes import running
+from support.samples import voevent
+from voeflow import _intake
+from voeflow._store import Store
+
+TOML = '[transports.in]\nplugin = "hand"\n[handlers.notes]\nplugin = "notebook"\n'
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Notes for each packet that is read whether that was done on the event loop."""
+    parse, found = voeflow.Event.parse, list[bool]()
+
+    def seen(raw: bytes, **facts: Any) -> voeflow.Event:
+        found.append(threading.current_thread() is threading.main_thread())
+        return parse(raw, **facts)
+
+    monkeypatch.setattr(_intake, "SLOW", 0.5)  # which no packet takes, on whatever machine
+    monkeypatch.setattr(voeflow.Event, "parse", seen)
+    return found
+
+
+async def test_one_that_comes_alone_is_read_at_once(tmp_path: Path, readers: list[bool]) -> None:
+    async with running(tmp_path, TOML) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        answers = [await submit(raw) for raw in (voevent(), b"<html/>", voevent())]
+    assert [answer.outcome for answer in answers] == ["accepted", "refused", "duplicate"]
+    assert readers == [True, True, True]
+
+
+async def test_a_long_one_is_read_in_a_thread(tmp_path: Path, readers: list[bool]) -> None:
+    raw = voevent(tail="<!--" + "x" * _intake.SHORT + "-->")
+    async with running(tmp_path, TOML) as (pipeline, _):
+        answer = await pipeline.transports["in"].instance.node.submit(raw)
+    assert answer.outcome == "accepted"
+    assert readers == [False]
+
+
+async def test_one_that_its_source_has_to_judge_is_read_in_a_thread(
+    tmp_path: Path, readers: list[bool]
+) -> None:
+    async with running(tmp_path, TOML) as (pipeline, _):
+        answer = await pipeline.transports["in"].instance.node.submit(voevent(), check=lambda _: "not you")
+    assert answer.reason == "not you"
+    assert readers == [False]
+
+
+async def test_after_one_that_took_long_threads_read_for_a_while(
+    tmp_path: Path, readers: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = voeflow.Event.parse
+
+    def slow(raw: bytes, **facts: Any) -> voeflow.Event:
+        ends = time.thread_time() + 1.5 * _intake.SLOW
+        while b"slow" in raw and time.thread_time() < ends:
+            pass
+        return seen(raw, **facts)
+
+    monkeypatch.setattr(voeflow.Event, "parse", slow)
+    monkeypatch.setattr(_intake, "PAUSE", 3600.0)
+    async with running(tmp_path, TOML) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        for name in ("slow", "quick", "quick-too"):
+            await submit(voevent(f"ivo://obspm.gepi/svom#{name}"))
+        assert readers == [True, False, False]
+        node._works.intake._not_here_before = 0.0
+        await submit(voevent("ivo://obspm.gepi/svom#later"))
+    assert readers == [True, False, False, True]
+
+
+async def test_those_that_come_behind_one_that_is_not_on_disk_yet_are_read_in_threads_and_stay_behind(
+    tmp_path: Path, readers: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, storing, go_on = Store.append, threading.Event(), threading.Event()
+
+    def slow(self: Store, *args: Any) -> Any:
+        storing.set()
+        assert go_on.wait(20)
+        return append(self, *args)
+
+    monkeypatch.setattr(Store, "append", slow)
+    async with running(tmp_path, TOML) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(submit, voevent("ivo://obspm.gepi/svom#1"))
+            assert await trio.to_thread.run_sync(storing.wait, 20)
+            for number in "23":
+                nursery.start_soon(submit, voevent(f"ivo://obspm.gepi/svom#{number}"))
+            await trio.testing.wait_all_tasks_blocked()
+            go_on.set()
+        seen = await pipeline.handlers["notes"].instance.wait(3)
+    assert readers == [True, False, False]
+    assert sorted(ivorn[-1] for ivorn, _, _ in seen) == ["1", "2", "3"]
+    assert seen[0][0].endswith("#1")
