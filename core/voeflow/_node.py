@@ -104,12 +104,12 @@ class RunningNode:
                 with _needing_the_store():
                     self._works = works = Works(self._pipeline, store, self._observers, nursery)
                 nursery.start_soon(save_often, works.save, self._save_interval, name="bookkeeping")
-                nursery.start_soon(prune, store, lambda: works.pipeline.node.retention, name="retention")
                 with _needing_the_store():
                     await works.start()
                 works.opened.set()
                 nursery.start_soon(works.intake.run, name="intake")
                 nursery.start_soon(works.alarms.run, name="alarms")
+                nursery.start_soon(prune, store, lambda: works.pipeline.node.retention, name="retention")
                 self._tell_ready()
                 task_status.started()
                 await self._stopping.wait()

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import read, running
 from support.samples import voevent
+from support.stored import new_event
 from voeflow import _intake
 from voeflow._bookkeeping import save_progress
 from voeflow._node import RunningNode
@@ -302,6 +303,18 @@ async def test_what_was_in_hand_when_a_node_stopped_is_handed_over_after_its_sta
         second = await pipeline.handlers["notes"].instance.wait(1)
 
     assert second == first
+
+
+async def test_nothing_is_pruned_before_the_store_knows_which_sinks_there_are(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "voeflow.db")
+    store.open_sinks(["notes"])
+    store.append([new_event(1, raw=voevent(), received=0.0)])
+    store.open_sinks([])
+    store.close()
+    async with running(tmp_path, SIMPLE) as (pipeline, _):
+        ((ivorn, _id, _attempt),) = await pipeline.handlers["notes"].instance.wait(1)
+
+    assert ivorn == "ivo://obspm.gepi/svom#trigger-1"
 
 
 async def test_a_delivery_that_waits_for_its_retry_goes_on_counting_after_a_start(tmp_path: Path) -> None:
