@@ -75,7 +75,8 @@ async def open_port(name: str, port: Port) -> tuple[Door, list[Listener]]:
     Raises:
         OSError: an address cannot be listened on, or a certificate not read.
     """
-    await trio.to_thread.run_sync(port.reload)
+    if port.tls is not None:
+        await trio.to_thread.run_sync(port.reload)
     listeners = await open_listeners(port.listen)
     return Door(name, port, Crowd(port.max_connections)), listeners
 
