@@ -131,7 +131,6 @@ def refuse(entry: Entry, error: EventError, ivorn: str | None) -> Refusal:
 
 def to_store(event: Event, notice: bytes | None) -> NewEvent:
     """Give an event as the store takes it, with the digest of the notice that it was made of, if any."""
-    date = event.date
     return NewEvent(
         event.digest,
         event.raw,
@@ -139,7 +138,7 @@ def to_store(event: Event, notice: bytes | None) -> NewEvent:
         event.role,
         event.version,
         event.author,
-        None if date is None else date.isoformat(),
+        event._iso_date,
         event.received.timestamp(),
         event.source,
         event.valid,

@@ -18,7 +18,7 @@ from voeflow._ivoid import Ivoid, parse_ivoid
 from voeflow._kept import Kept
 from voeflow._notice import Attachment
 from voeflow._text import printable
-from voeflow._utc import parse_utc
+from voeflow._utc import iso_utc, parse_utc
 from voeflow._what import Group, Params, read_groups, read_params
 from voeflow._wherewhen import Position, WhereWhen, read_where_when
 from voeflow._xml import (
@@ -180,7 +180,8 @@ class Event:
         ivorn, role, version, author, date, digest, defects = facts
         event = cls(raw, source, received.astimezone(UTC), ivorn, role, version, author)
         event.__dict__.update(
-            date=datetime.fromisoformat(date) if date is not None else None,
+            _dated=date or "",
+            _iso_date=date,
             digest=digest,
             defects=tuple([Defect(*each) for each in defects]) if defects else (),
         )
@@ -194,7 +195,7 @@ class Event:
             self.role,
             self.version,
             self.author,
-            self.date.isoformat() if self.date is not None else None,
+            self._iso_date,
             self.digest,
             tuple([(each.message, each.line, each.column) for each in self.defects]),
         )
@@ -233,6 +234,11 @@ class Event:
         `Who/Date` (VOEvent 2.0, section 3.2.2).
         """
         return parse_utc(self._dated)
+
+    @Kept
+    def _iso_date(self) -> str | None:
+        """`date` as the store has it, in ISO 8601."""
+        return iso_utc(self._dated)
 
     @Kept
     def description(self) -> str | None:

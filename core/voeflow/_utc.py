@@ -40,6 +40,20 @@ _AHEAD_OF_TAI = {"TAI": 0.0, "IAT": 0.0, "TT": 32.184, "TDT": 32.184, "TDB": 32.
 SCALES = frozenset({"UTC", *_AHEAD_OF_TAI})
 
 
+def iso_utc(text: str) -> str | None:
+    """Give a time that `parse_utc` reads as Python writes it, in UTC; None for what is no time."""
+    if _USUAL.fullmatch(text) is not None:
+        written = f"{text}+00:00"
+        try:
+            datetime.fromisoformat(written)
+        except ValueError:
+            pass  # second 60, or no time at all
+        else:
+            return written
+    moment = parse_utc(text)
+    return None if moment is None else moment.isoformat()
+
+
 def parse_utc(text: str, scale: str | None = "UTC") -> datetime | None:
     """Read an ISO 8601 time as packets write it.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voeflow._utc import parse_utc
+from voeflow._utc import iso_utc, parse_utc
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,9 @@ def test_a_zone_says_what_time_it_is_where_the_scale_is_unknown() -> None:
     )
 )
 def test_a_time_is_the_same_whether_python_reads_it_by_itself(text: str) -> None:
-    assert parse_utc(text) == parse_utc(f" {text}")  # the blank keeps it from being read in the quick way
+    moment = parse_utc(f" {text}")  # the blank keeps it from being read in the quick way
+    assert parse_utc(text) == moment
+    assert iso_utc(text) == iso_utc(f" {text}") == (moment.isoformat() if moment is not None else None)
 
 
 @given(st.datetimes(min_value=datetime(1972, 1, 2)), st.integers(-14 * 60, 14 * 60))
