@@ -7,6 +7,7 @@ process says can break a line, drive a terminal or flood a disk.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -22,6 +23,14 @@ MAX_FACT = 500
 
 #: How many lines of a traceback are shown, the last ones.
 MAX_TRACEBACK = 100
+
+#: To how many characters what happened is filled up, so that the facts of most lines begin in one column.
+_EVENT_WIDTH = 28
+
+#: What every line has, and what few have; and what makes a value ambiguous, so that it is shown in quotes.
+_USUAL = frozenset({"timestamp", "level", "event"})
+_UNUSUAL = frozenset({"logger", "logger_name", "stack", "exception", "exc_info"})
+_TO_QUOTE = re.compile(r"""[ \t=\r\n"']""")
 
 LogFormat = Literal["auto", "console", "json"]
 
@@ -47,15 +56,14 @@ def configure_log(level: str = "info", log_format: LogFormat = "auto", stream: T
     if log_format == "json":
         ending = [structlog.processors.JSONRenderer(default=str)]
     else:
-        ending = [
-            structlog.dev.ConsoleRenderer(
-                colors=out.isatty(),
-                pad_event_to=28,
-                sort_keys=False,
-                # structlog's own choice shows local variables, passwords and packets among them
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        ]
+        for_people = structlog.dev.ConsoleRenderer(
+            colors=out.isatty(),
+            pad_event_to=_EVENT_WIDTH,
+            sort_keys=False,
+            # structlog's own choice shows local variables, passwords and packets among them
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+        ending = [for_people if out.isatty() else _plain(for_people)]
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -73,10 +81,31 @@ def configure_log(level: str = "info", log_format: LogFormat = "auto", stream: T
     root.setLevel(max(threshold, logging.INFO))
 
 
+def _plain(for_people: structlog.typing.Processor) -> structlog.typing.Processor:
+    """Write a line without colours as structlog does, in a fifth of its time; leave it what is unusual."""
+    level_width = max(map(len, structlog.dev.ConsoleRenderer.get_default_level_styles(colors=False)))
+
+    def render(logger: Any, name: str, facts: MutableMapping[str, Any]) -> Any:
+        if not facts.keys() >= _USUAL or not facts.keys().isdisjoint(_UNUSUAL):
+            return for_people(logger, name, facts)
+        words = [
+            facts.pop("timestamp"),
+            f"[{facts.pop('level').ljust(level_width)}]",
+            str(facts.pop("event")).ljust(_EVENT_WIDTH),
+            *[f"{fact}={_shown(value)}" for fact, value in facts.items()],
+        ]
+        return " ".join(words).rstrip(" ")
+
+    return render
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) and _TO_QUOTE.search(value) is None else repr(value)
+
+
 def _stamp(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Add the time, in UTC, to the millisecond (a structlog processor)."""
-    now = datetime.now(UTC)
-    facts["timestamp"] = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+    facts["timestamp"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
     return facts
 
 

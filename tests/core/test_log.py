@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voeflow._log import configure_log
 
@@ -31,6 +35,54 @@ def test_what_came_from_outside_cannot_break_a_line_or_drive_a_terminal(log_form
     assert out.getvalue().count("\n") == 1
     assert "\x1b[2J" not in out.getvalue()
     assert len(out.getvalue()) < 1000
+
+
+VALUES = st.one_of(
+    st.text(alphabet="ab=' \"\\\t\n\x1b\u202eé", max_size=8),
+    st.integers(),
+    st.floats(),
+    st.none(),
+    st.booleans(),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2),
+)
+
+
+@given(
+    st.sampled_from(["debug", "info", "warning", "error", "critical"]),
+    st.one_of(st.text(max_size=40), st.integers()),
+    st.dictionaries(
+        st.sampled_from(["ivorn", "role", "sink", "stack", "logger", "logger_name", "exception", "exc_info"]),
+        VALUES,
+    ),
+)
+def test_a_plain_line_is_written_as_structlog_writes_it(
+    level: str, event: object, facts: dict[str, object]
+) -> None:
+    facts = {"event": event, "level": level, "timestamp": "2026-11-24T01:02:03.004Z", **facts}
+    for name in ("stack", "exception"):
+        if name in facts:
+            facts[name] = str(facts[name])
+    if "exc_info" in facts:
+        facts["exc_info"] = ValueError("no")
+    out = io.StringIO()
+    configure_log("debug", "console", out)
+    ours = structlog.get_config()["processors"][-1]
+    theirs = structlog.dev.ConsoleRenderer(
+        colors=False, pad_event_to=28, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    assert ours(None, level, dict(facts)) == theirs(None, level, dict(facts))
+
+
+def test_the_time_is_in_utc_to_the_millisecond() -> None:
+    out = io.StringIO()
+    configure_log("info", "json", out)
+    before = datetime.now(UTC)
+    structlog.get_logger().info("event accepted")
+
+    stamp = json.loads(out.getvalue())["timestamp"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", stamp)
+    assert before - timedelta(milliseconds=1) < datetime.fromisoformat(stamp) <= datetime.now(UTC)
 
 
 def test_lines_below_the_level_are_left_out() -> None:
