@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Iterable, Sequence
 
+import attrs
 import structlog
 import trio
 
@@ -92,14 +93,15 @@ async def run_handler(
     Once `leaving` is set, nothing more is taken, and it returns when what was taken has been handled.
     """
     handle = table.instance.handle
-    with_delivery = _wants_delivery(handle)
+    with_delivery, is_async = _wants_delivery(handle), inspect.iscoroutinefunction(handle)
     limiter = trio.CapacityLimiter(table.concurrency)
+    watch = _Watch(table)
 
     async def call(delivery: Delivery) -> None:
         arguments: tuple[Event] | tuple[Event, Delivery] = (
             (delivery.event, delivery) if with_delivery else (delivery.event,)
         )
-        if inspect.iscoroutinefunction(handle):
+        if is_async:
             await handle(*arguments)
         else:
             # Abandoned when the node stops: what was not settled then is handed over again after the start.
@@ -121,25 +123,32 @@ async def run_handler(
     async def work() -> None:
         while not leaving.is_set():
             for delivery in await take():
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_watch, table, delivery)
+                watch.begin(delivery)
+                try:
                     await _settle(table, delivery, call)
-                    nursery.cancel_scope.cancel()
+                finally:
+                    watch.end(delivery)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(table.concurrency):
-            nursery.start_soon(work)
-        task_status.started()
-        await leaving.wait()
-        for scope in takers:
-            scope.cancel()
+        nursery.start_soon(watch.run)
+        async with trio.open_nursery() as workers:
+            for _ in range(table.concurrency):
+                workers.start_soon(work)
+            task_status.started()
+            await leaving.wait()
+            for scope in takers:
+                scope.cancel()
+        nursery.cancel_scope.cancel()
 
 
 async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None:
     assert callable(call)
     try:
-        with structlog.contextvars.bound_contextvars(sink=table.name):
+        bound = structlog.contextvars.bind_contextvars(sink=table.name)
+        try:
             await call(delivery)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
     except Later as later:
         delivery.later(later.seconds, later.reason)
     except GiveUp as hopeless:
@@ -155,18 +164,47 @@ async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None
         delivery.done()
 
 
-async def _watch(table: HandlerTable, delivery: Delivery) -> None:
-    """Name a handler that takes long: it cannot be stopped, but it is not a riddle."""
-    taken = 0.0
-    while True:
-        await trio.sleep(max(LONG, taken))
-        taken = taken + max(LONG, taken)
+@attrs.define(eq=False, repr=False)
+class _Watch:
+    """Names a handler that takes long over an event: it cannot be stopped, but it is not a riddle.
+
+    One task for all of a handler's events, which is woken once in `LONG` at most: a task for each would take
+    more than what a quick handler does.
+    """
+
+    _table: HandlerTable
+    _at_work: dict[Delivery, tuple[float, float]] = attrs.field(factory=dict, init=False)  # since, told at
+    _begun: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    def begin(self, delivery: Delivery) -> None:
+        """Watch over a delivery from now on."""
+        self._at_work[delivery] = trio.current_time(), LONG
+        self._begun.unpark()
+
+    def end(self, delivery: Delivery) -> None:
+        """Watch over it no more."""
+        del self._at_work[delivery]
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            while not self._at_work:
+                await self._begun.park()
+            # One that begins meanwhile has LONG to go.
+            due = [since + limit for since, limit in self._at_work.values()]
+            await trio.sleep_until(min(trio.current_time() + LONG, *due))
+            for delivery, (since, limit) in self._at_work.items():
+                if trio.current_time() >= since + limit:
+                    self._at_work[delivery] = since, 2 * limit
+                    self._tell(delivery, limit)
+
+    def _tell(self, delivery: Delivery, taken: float) -> None:
         log.warning(
             "handler still at work",
-            handler=table.name,
+            handler=self._table.name,
             ivorn=delivery.event.ivorn,
             since=show_seconds(taken),
-            plugin=_of(table),
+            plugin=_of(self._table),
         )
 
 
