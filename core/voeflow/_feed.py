@@ -58,6 +58,11 @@ class Feed:
         return self._position < self._latest
 
     @property
+    def has_next(self) -> bool:
+        """Whether `pop` gives something."""
+        return bool(self._queue)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to take, neither in memory nor in the store."""
         return not self._queue and not self.behind

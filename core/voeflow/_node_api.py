@@ -55,7 +55,7 @@ MAX_REASON = 1000
 Ending = str | Later | GiveUp | None
 
 
-def _ignore(_: Delivery, __: Ending) -> None:
+def settle_nothing(_: Delivery, __: Ending) -> None:
     """Settle nothing: the default of a delivery made outside a node."""
 
 
@@ -77,18 +77,18 @@ class Delivery:
     event: Event
     id: str
     attempt: int = 1
-    _settle: Callable[[Delivery, Ending], None] = attrs.field(default=_ignore, repr=False)
+    _settle: Callable[[Delivery, Ending], None] = attrs.field(default=settle_nothing, repr=False)
     position: int = attrs.field(default=0, kw_only=True)
 
     def done(self) -> None:
         """Say that the event has gone where it should; saying so again changes nothing."""
-        settle, self._settle = self._settle, _ignore
+        settle, self._settle = self._settle, settle_nothing
         settle(self, None)
 
     def failed(self, reason: str) -> None:
         """Say that it could not be delivered now, and why; the node hands it over again later."""
         text = printable(str(reason), MAX_REASON)  # an exception is a natural thing to hand over here
-        settle, self._settle = self._settle, _ignore
+        settle, self._settle = self._settle, settle_nothing
         settle(self, text)
 
     def later(self, seconds: float, reason: str) -> None:
@@ -98,12 +98,12 @@ class Delivery:
             ValueError: `seconds` is no finite number above zero; the delivery is then still open.
         """
         later = Later(seconds, reason)
-        settle, self._settle = self._settle, _ignore
+        settle, self._settle = self._settle, settle_nothing
         settle(self, later)
 
     def give_up(self, reason: str) -> None:
         """Say that it cannot be delivered, however often it is tried, and why: see `GiveUp`."""
-        settle, self._settle = self._settle, _ignore
+        settle, self._settle = self._settle, settle_nothing
         settle(self, GiveUp(reason))
 
 

@@ -14,7 +14,7 @@ from voeflow._answers import Envelope, Filters
 from voeflow._errors import FilterError, GiveUp, Later, StoreError
 from voeflow._feed import READ_AGAIN, Feed, reread
 from voeflow._ledger import Ledger
-from voeflow._node_api import Delivery, Ending
+from voeflow._node_api import Delivery, Ending, settle_nothing
 from voeflow._observers import Observers
 from voeflow._policy import Policy
 from voeflow._quantities import show_seconds
@@ -77,6 +77,8 @@ class Sink:
         self._draining = False
         self._unanswered: dict[int, int] = {}  # how often filters gave no answer, by position
         self._taking = trio.Lock()
+        self._rested = trio.lowlevel.ParkingLot()  # of those who wait until it is idle
+        self._log = log.bind(sink=name)  # to find out each time that a line is not wanted takes longer
 
     def offer(self, envelopes: Sequence[Envelope]) -> None:
         """Offer new events, in the order of the log. Never waits, never fails."""
@@ -100,7 +102,7 @@ class Sink:
     async def wait_idle(self) -> None:
         """Wait until there is nothing to do now."""
         while not self.idle:
-            await self._feed.changed.park()
+            await self._rested.park()
 
     @property
     def room(self) -> int:
@@ -140,14 +142,21 @@ class Sink:
         self._generation += 1
         self._ledger.rewind()
         self._feed.rewind(self._ledger.taken)
+        self._rest()
 
     async def take(self, limit: int) -> Sequence[Delivery]:
         """Wait for up to `limit` deliveries that the sink wants, oldest first, and open them."""
         while True:
-            async with self._taking:
+            try:
+                self._taking.acquire_nowait()  # which takes no turn of the event loop
+            except trio.WouldBlock:
+                await self._taking.acquire()
+            try:
                 pulled = await self._pull(limit)
                 in_order = self._filters.in_order(self.policy.when)
                 wanted = await self._judge_all(pulled, one_by_one=True) if in_order else []
+            finally:
+                self._taking.release()
             if not in_order:
                 one_by_one = len(pulled) == 1 or self._filters.all_inline(self.policy.when)
                 wanted = await self._judge_all(pulled, one_by_one=one_by_one)
@@ -156,22 +165,40 @@ class Sink:
 
     async def _pull(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
         """Wait for what is due again, or what is next in the log, or else what was asked for again."""
+        yielded = False  # whoever takes in a loop lets others have their turn, if not by waiting
         while True:
-            if failed := await self._reread(partial(self._ledger.take_due, _wall.now()), limit):
-                return failed
+            due = self._ledger.next_due
+            if due is not None and due <= (now := _wall.now()):
+                if failed := await self._reread(partial(self._ledger.take_due, now), limit):
+                    return failed
+                due = self._ledger.next_due
             if self._has_room:
-                if envelopes := self._feed.pop(limit):
-                    for envelope in envelopes:
-                        self._ledger.take(envelope.seq, envelope.event.size)
-                    return [(envelope, None) for envelope in envelopes]
+                if self._feed.has_next:
+                    if yielded:
+                        return self._next(limit)
+                    await trio.lowlevel.checkpoint()
+                    yielded = True
+                    continue
                 if self._feed.behind:
                     await self._feed.read_on()
+                    self._rest()  # if all that lay between has left the store
+                    yielded = True
                     continue
                 if not self._draining and (again := await self._reread(self._ledger.take_again, limit)):
                     return again
-            due = self._ledger.next_due
-            with trio.move_on_after(float("inf") if due is None else max(0.0, due - _wall.now())):
+            if due is None:
                 await self._feed.changed.park()
+            else:
+                with trio.move_on_after(max(0.0, due - _wall.now())):
+                    await self._feed.changed.park()
+            yielded = True
+
+    def _next(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
+        """Take what is next in the log and in memory."""
+        envelopes = self._feed.pop(limit)
+        for envelope in envelopes:
+            self._ledger.take(envelope.seq, envelope.event.size)
+        return [(envelope, None) for envelope in envelopes]
 
     @property
     def _has_room(self) -> bool:
@@ -202,8 +229,7 @@ class Sink:
             self._wait_again(rows.values(), due=0.0)
             raise
         for gone in rows.keys() - {envelope.seq for envelope in envelopes}:
-            self._ledger.settle(gone)  # it has left the store, its retention over
-            self._feed.changed.unpark_all()
+            self._settle(gone)  # it has left the store, its retention over
         return [(envelope, rows[envelope.seq]) for envelope in envelopes]
 
     def _read(self, seqs: Sequence[int]) -> list[Envelope]:
@@ -212,7 +238,7 @@ class Sink:
     def _wait_again(self, rows: Iterable[Waiting], due: float) -> None:
         for row in rows:
             self._ledger.postpone(attrs.evolve(row, due=due))
-        self._feed.changed.unpark_all()
+        self._wake()
 
     def _put_back(self, pulled: Sequence[tuple[Envelope, Waiting | None]]) -> None:
         """Whoever waited for these was cancelled: the next who takes shall have them at once."""
@@ -243,32 +269,36 @@ class Sink:
     async def _judge(self, envelope: Envelope, row: Waiting | None) -> Delivery | None:
         """Give the delivery that is to be made of an event, or None if the sink does not want it (now)."""
         generation = self._generation
-        row = row or Waiting(envelope.seq)
         # What was tried before was wanted then; what somebody asked for again is wanted.
-        if not row.attempts and row.replayed is None:
+        if row is None or (not row.attempts and row.replayed is None):
             try:
                 wanted = await self.wants(envelope)
             except FilterError as error:
-                self._unanswerable(envelope, row, error)
+                self._unanswerable(envelope, row or Waiting(envelope.seq), error)
                 return None
             if generation != self._generation:
                 return None
             self._unanswered.pop(envelope.seq, None)
             if not wanted:
-                self._ledger.settle(envelope.seq)
-                self._feed.changed.unpark_all()
+                self._settle(envelope.seq)
                 return None
 
         def settle(delivery: Delivery, ending: Ending) -> None:
             if generation == self._generation:
-                self._settled(envelope, row, ending)
+                self._ended(envelope, row, ending)
 
-        return attrs.evolve(self.delivery_of(envelope), attempt=row.attempts + 1, settle=settle)
+        return self.delivery_of(envelope, 1 if row is None else row.attempts + 1, settle)
 
-    def delivery_of(self, envelope: Envelope) -> Delivery:
-        """Make a delivery of an event, one that settles nothing."""
+    def delivery_of(
+        self,
+        envelope: Envelope,
+        attempt: int = 1,
+        settle: Callable[[Delivery, Ending], None] = settle_nothing,
+    ) -> Delivery:
+        """Make a delivery of an event, one that settles nothing unless it is told how."""
+        event = envelope.event
         return Delivery(
-            envelope.event, f"{envelope.event.digest.hex()[:32]}.{self.name}", position=envelope.seq
+            event, f"{event.digest[:16].hex()}.{self.name}", attempt, settle, position=envelope.seq
         )
 
     async def wants(self, envelope: Envelope) -> bool:
@@ -282,26 +312,46 @@ class Sink:
             return False
         return await self._filters.hold(self.policy.when, envelope)
 
-    def _settled(self, envelope: Envelope, row: Waiting, ending: Ending) -> None:
+    def _ended(self, envelope: Envelope, row: Waiting | None, ending: Ending) -> None:
         if ending is None:
             self._delivered(envelope)
-        elif isinstance(ending, Later):
+            return
+        row = row or Waiting(envelope.seq)
+        if isinstance(ending, Later):
             log.info("delivery put off", sink=self.name, ivorn=envelope.event.ivorn, reason=str(ending))
             # At least 1, or the filters would be asked again whether they want what they wanted before.
             attempts = max(1, row.attempts)
             due = _wall.now() + ending.seconds
             self._ledger.postpone(attrs.evolve(row, attempts=attempts, due=due, reason=ending.reason))
+            self._wake()
         else:
             hopeless = isinstance(ending, GiveUp)
             reason = ending.reason if isinstance(ending, GiveUp) else ending
             failed = attrs.evolve(row, attempts=row.attempts + 1, reason=reason)
             self._failed(envelope, failed, failed.failures, hopeless=hopeless)
-        self._feed.changed.unpark_all()
 
     def _delivered(self, envelope: Envelope) -> None:
-        self._ledger.settle(envelope.seq)
-        log.debug("delivered", sink=self.name, ivorn=envelope.event.ivorn)
+        self._settle(envelope.seq)
+        self._log.debug("delivered", ivorn=envelope.event.ivorn)
         self._observers.tell("event_delivered", event=envelope.event, sink=self.name)
+
+    def _settle(self, seq: int) -> None:
+        """Close a delivery for good, and wake whoever waits for room or for rest."""
+        had_room = self._has_room
+        self._ledger.settle(seq)
+        if not had_room:
+            self._feed.changed.unpark_all()
+        self._rest()
+
+    def _wake(self) -> None:
+        """Let all who wait look again."""
+        self._feed.changed.unpark_all()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Let those know who wait for there being nothing to do."""
+        if self._rested and self.idle:
+            self._rested.unpark_all()
 
     def _unanswerable(self, envelope: Envelope, row: Waiting, error: FilterError) -> None:
         tries = self._unanswered[envelope.seq] = self._unanswered.get(envelope.seq, 0) + 1
@@ -329,7 +379,7 @@ class Sink:
             wait = self.policy.wait(tries, since, now)
             log.warning("delivery failed", **facts, again_in=show_seconds(wait))
             self._ledger.postpone(attrs.evolve(row, due=now + wait, since=since))
-        self._feed.changed.unpark_all()
+        self._wake()
         self._observers.tell(
             "delivery_failed",
             event=envelope.event,
