@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 import attrs
 
 from ._connection import Connection
+
+#: Of how many addresses the network is remembered.
+_MOST = 4096
 
 
 @attrs.define(eq=False, repr=False)
@@ -58,6 +62,7 @@ class Crowd:
                 del self._inside[own]
 
 
+@functools.lru_cache(maxsize=_MOST)
 def network_of(host: str) -> str:
     """Give what one peer can be taken to have: an IPv4 address, or the /64 of an IPv6 address."""
     if ":" not in host:
