@@ -78,7 +78,6 @@ def load_all(bookmarks: Mapping[str, str]) -> dict[str, Heard]:
     return {source: Heard.load(text) for source, text in bookmarks.items()}
 
 
-@attrs.define(eq=False, repr=False)
 class Ear:
     """What one transport hears while the node runs.
 
@@ -94,19 +93,20 @@ class Ear:
         broken: how long it had heard nothing when that ended, in seconds, while an alarm is on; else None.
     """
 
-    source: str
-    wake: Callable[[], None]
-    plugin: str = attrs.field(default="", init=False)
-    silent_after: float | None = attrs.field(default=None, init=False)
-    listening: bool = attrs.field(default=True, init=False)
-    alarm: Alarm | None = attrs.field(default=None, init=False)
-    unsent: str = attrs.field(default="", init=False)
-    broken: float | None = attrs.field(default=None, init=False)
-    _last: float | None = attrs.field(default=None, init=False)
-    _event: float | None = attrs.field(default=None, init=False)
-    _sign: float | None = attrs.field(default=None, init=False)
-    _peer: str = attrs.field(default="", init=False)
-    _heard_at: float = attrs.field(factory=trio.current_time, init=False)  # by the event loop's clock
+    def __init__(self, source: str, wake: Callable[[], None]) -> None:
+        self.source = source
+        self.wake = wake
+        self.plugin = ""
+        self.silent_after: float | None = None
+        self.listening = True
+        self.alarm: Alarm | None = None
+        self.unsent = ""
+        self.broken: float | None = None
+        self._last: float | None = None
+        self._event: float | None = None
+        self._sign: float | None = None
+        self._peer = ""
+        self._heard_at: float = trio.current_time()  # by the event loop's clock
 
     @property
     def silence(self) -> float:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 
-import attrs
 import trio
 
 from voeflow._batch import Batch
@@ -35,7 +34,6 @@ _AT_ONCE = 32
 _THREADS = 2
 
 
-@attrs.define(eq=False, repr=False)
 class IntakeThreads:
     """Reads and stores packets, in threads of its own.
 
@@ -46,22 +44,25 @@ class IntakeThreads:
         unfinished: how many packets were put and not handed on.
     """
 
-    store: Store
-    read: Callable[[Batch, Sequence[Entry]], None]
-    hand_on: Callable[[Batch], None]
-    unfinished: int = attrs.field(default=0, init=False)
-    _waiting: SimpleQueue[Entry | Batch | None] = attrs.field(factory=SimpleQueue, init=False)
-    _calls: SimpleQueue[bool] = attrs.field(factory=SimpleQueue, init=False)  # the second thread
-    _resting: bool = attrs.field(default=False, init=False)  # whether that waits for a call
-    _bytes_put: int = attrs.field(default=0, init=False)  # written by the event loop alone
-    _bytes_taken: int = attrs.field(default=0, init=False)  # written by who takes
-    _taking: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    _taken: deque[Batch] = attrs.field(factory=deque, init=False)  # in order, and not stored yet
-    _turn: threading.Lock = attrs.field(factory=threading.Lock, init=False)  # to store
-    _stored: deque[Batch] = attrs.field(factory=deque, init=False)  # in order, and not handed on yet
-    _ended: bool = attrs.field(default=False, init=False)
-    _tripped: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _fault: Exception | None = attrs.field(default=None, init=False)
+    def __init__(
+        self, store: Store, read: Callable[[Batch, Sequence[Entry]], None], hand_on: Callable[[Batch], None]
+    ) -> None:
+        self.store = store
+        self.read = read
+        self.hand_on = hand_on
+        self.unfinished = 0
+        self._waiting: SimpleQueue[Entry | Batch | None] = SimpleQueue()
+        self._calls: SimpleQueue[bool] = SimpleQueue()  # the second thread
+        self._resting = False  # whether that waits for a call
+        self._bytes_put = 0  # written by the event loop alone
+        self._bytes_taken = 0  # written by who takes
+        self._taking = threading.Lock()
+        self._taken: deque[Batch] = deque()  # in order, and not stored yet
+        self._turn = threading.Lock()  # to store
+        self._stored: deque[Batch] = deque()  # in order, and not handed on yet
+        self._ended = False
+        self._tripped = trio.Event()
+        self._fault: Exception | None = None
 
     def put(self, entry: Entry) -> None:
         """Have a packet read and stored, whatever waits already."""

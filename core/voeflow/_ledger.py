@@ -18,7 +18,6 @@ import attrs
 from voeflow._store_records import Progress, SinkState, Waiting
 
 
-@attrs.define(eq=False, repr=False)
 class Ledger:
     """The open, waiting and dead deliveries of one sink.
 
@@ -28,20 +27,18 @@ class Ledger:
         open_bytes: how many bytes the events have that were taken from the log and are under way.
     """
 
-    sink: str
-    taken: int
-    open_bytes: int = attrs.field(default=0, init=False)
-    _open: dict[int, int] = attrs.field(factory=dict, init=False)
-    _waiting: dict[int, Waiting] = attrs.field(factory=dict, init=False)
-    _due: list[tuple[float, int]] = attrs.field(factory=list, init=False)
-    _owed: set[int] = attrs.field(factory=set, init=False)  # of what waits, what was never settled
-    _again: dict[int, None] = attrs.field(factory=dict, init=False)  # of what waits, what was asked for
-    _retried: set[int] = attrs.field(factory=set, init=False)  # of what waits, what is under way
-    _taken_up: dict[int, None] = attrs.field(factory=dict, init=False)
-    _changed: dict[int, Waiting | None] = attrs.field(factory=dict, init=False)
-    _saved_cursor: int = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(self, sink: str, taken: int) -> None:
+        self.sink = sink
+        self.taken = taken
+        self.open_bytes = 0
+        self._open: dict[int, int] = {}
+        self._waiting: dict[int, Waiting] = {}
+        self._due: list[tuple[float, int]] = []
+        self._owed: set[int] = set()  # of what waits, what was never settled
+        self._again: dict[int, None] = {}  # of what waits, what was asked for
+        self._retried: set[int] = set()  # of what waits, what is under way
+        self._taken_up: dict[int, None] = {}
+        self._changed: dict[int, Waiting | None] = {}
         self._saved_cursor = self.taken
 
     @classmethod

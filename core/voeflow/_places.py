@@ -49,12 +49,12 @@ class PlaceKeeper(Protocol):
         ...
 
 
-@attrs.define(eq=False, repr=False)
 class PlacesInMemory:
     """Places that nobody needs later: those of a dry run."""
 
-    _taken: dict[tuple[str, bytes], dict[bytes, int]] = attrs.field(factory=dict, init=False)
-    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, bytes], dict[bytes, int]] = {}
+        self._lock = threading.Lock()
 
     def take_place(self, filter_: str, key: bytes, event: bytes, limit: int) -> int | None:
         """See `Places.take`."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import attrs
-
 #: How many things are remembered; one with many addresses must not fill the memory either.
 _MOST = 4096
 
 
-@attrs.define(eq=False, repr=False)
 class _Spent:
-    since: float
-    lines: int = 0
-    unsaid: int = 0
+    def __init__(self, since: float, lines: int = 0, unsaid: int = 0) -> None:
+        self.since = since
+        self.lines = lines
+        self.unsaid = unsaid
 
 
-@attrs.define(eq=False, repr=False)
 class Quota:
     """So many lines a thing in each interval of its own, the first ones; the rest is counted.
 
@@ -26,9 +23,10 @@ class Quota:
         interval: in seconds.
     """
 
-    lines: int
-    interval: float
-    _spent: OrderedDict[str, _Spent] = attrs.field(factory=OrderedDict, init=False)
+    def __init__(self, lines: int, interval: float) -> None:
+        self.lines = lines
+        self.interval = interval
+        self._spent: OrderedDict[str, _Spent] = OrderedDict()
 
     def ask(self, thing: str, now: float) -> int | None:
         """Ask for a line about `thing` at `now`, in seconds of a clock that only goes forward.

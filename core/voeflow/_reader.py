@@ -64,15 +64,15 @@ class Limits:
     max_attributes: int
 
 
-@attrs.define(eq=False, repr=False)
 class Reader:
     """Reads packets in a process of its own. May be used from several threads; each waits for its answer."""
 
-    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
-    _socket: socket.socket | None = attrs.field(default=None, init=False)
-    _ready: bool = attrs.field(default=False, init=False)
-    _not_before: float = attrs.field(default=0.0, init=False)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._ready = False
+        self._not_before = 0.0
 
     def read(self, packets: Sequence[bytes], limits: Limits) -> list[Facts | EventError] | None:
         """Read packets, if that is worth it and the process is there.

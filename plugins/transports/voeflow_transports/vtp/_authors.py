@@ -61,7 +61,6 @@ class Manner:
     grants: tuple[Grant, ...]
 
 
-@attrs.define(eq=False, repr=False)
 class Authors:
     """The authors at a port: who is connected, how long each has time, and how much all have in hand.
 
@@ -79,23 +78,24 @@ class Authors:
         has_room: whether more packets may be taken in hand.
     """
 
-    node: voeflow.Node
-    manner: Manner
-    crowd: Crowd
-    partials: Partials
-    rates: Rates
-    poller: Poller = attrs.field(factory=Poller, init=False)
-    _present: dict[Conversation, None] = attrs.field(factory=dict, init=False)
-    has_room: bool = attrs.field(default=True, init=False)
-    _bytes: int = attrs.field(default=0, init=False)  # of packets in hand
-    _held_up: dict[Conversation, None] = attrs.field(factory=dict, init=False)  # until there is room for more
-    _cut_off: Sparingly = attrs.field(
-        factory=lambda: Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES), init=False, repr=False
-    )
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
-    _alarm: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
-    _alarmed_by: float = attrs.field(default=math.inf, init=False)
-    _nursery: trio.Nursery = attrs.field(init=False)
+    def __init__(
+        self, node: voeflow.Node, manner: Manner, crowd: Crowd, partials: Partials, rates: Rates
+    ) -> None:
+        self.node = node
+        self.manner = manner
+        self.crowd = crowd
+        self.partials = partials
+        self.rates = rates
+        self.poller = Poller()
+        self._present: dict[Conversation, None] = {}
+        self.has_room = True
+        self._bytes = 0  # of packets in hand
+        self._held_up: dict[Conversation, None] = {}  # until there is room for more
+        self._cut_off = Sparingly(TOLD_EVERY, most=_CUT_OFF_LINES)
+        self._told = Sparingly(TOLD_EVERY)
+        self._alarm = trio.CancelScope()
+        self._alarmed_by = math.inf
+        self._nursery: trio.Nursery
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Serve them until cancelled; then all are cut off."""

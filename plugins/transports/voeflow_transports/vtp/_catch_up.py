@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import attrs
 import structlog
 import trio
 
@@ -39,7 +38,6 @@ _GREETING = 4.0
 _FIRST, _LAST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
 
 
-@attrs.define(eq=False, repr=False)
 class CatchUp:
     """Gives subscribers what they missed.
 
@@ -51,13 +49,14 @@ class CatchUp:
         reach: how far back it may go, in seconds.
     """
 
-    node: voeflow.Node
-    fan_out: FanOut
-    reach: float
-    _begun: int = attrs.field(init=False, default=0)
-    _left_over: int = attrs.field(init=False, default=0)
-    _expires: float = attrs.field(init=False, default=0.0)
-    _turns: trio.CapacityLimiter = attrs.field(init=False, factory=lambda: trio.CapacityLimiter(_AT_ONCE))
+    def __init__(self, node: voeflow.Node, fan_out: FanOut, reach: float) -> None:
+        self.node = node
+        self.fan_out = fan_out
+        self.reach = reach
+        self._begun = 0
+        self._left_over = 0
+        self._expires = 0.0
+        self._turns = trio.CapacityLimiter(_AT_ONCE)
 
     async def look_back(self, patience: float) -> None:
         """Learn what was left over by the last end of the node; before anything is taken to be handed on.

@@ -5,15 +5,12 @@ from __future__ import annotations
 import functools
 import ipaddress
 
-import attrs
-
 from ._connection import Connection
 
 #: Of how many addresses the network is remembered.
 _MOST = 4096
 
 
-@attrs.define(eq=False, repr=False)
 class Crowd:
     """The connections that are open at a port.
 
@@ -24,9 +21,10 @@ class Crowd:
         most: how many connections there may be.
     """
 
-    most: int
-    _inside: dict[str, dict[Connection, None]] = attrs.field(factory=dict, init=False)
-    _count: int = attrs.field(default=0, init=False)
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._inside: dict[str, dict[Connection, None]] = {}
+        self._count = 0
 
     def enter(self, newcomer: Connection) -> Connection | None:
         """Let a connection in.

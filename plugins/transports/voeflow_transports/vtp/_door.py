@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import attrs
 import structlog
 import trio
 
 import voeflow
 
-from ._allow import Allow
 from ._connection import Connection
 from ._crowd import Crowd, network_of
 from ._rates import Rates, counted
@@ -33,7 +30,6 @@ _FAREWELL = 1.0
 _MOST = 4096
 
 
-@attrs.define(eq=False, repr=False)
 class Door:
     """Lets connections in.
 
@@ -45,16 +41,11 @@ class Door:
         crowd: those who are in.
     """
 
-    name: str
-    port: Port
-    crowd: Crowd
-    _allow: Allow = attrs.field(init=False)
-    _may_admit: Callable[[str], bool] = attrs.field(init=False)
-    _rates: Rates = attrs.field(init=False)
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Read who may come in."""
+    def __init__(self, name: str, port: Port, crowd: Crowd) -> None:
+        self.name = name
+        self.port = port
+        self.crowd = crowd
+        self._told = Sparingly(TOLD_EVERY)
         self._allow = self.port.admitted
         self._may_admit = functools.lru_cache(maxsize=_MOST)(self._allow.may_admit)
         self._rates = Rates(self.port.connection_rate, self.port.connection_burst)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import attrs
 import trio
 
 import voeflow
@@ -37,7 +36,6 @@ _MOST_WAIT, _MOST_WAITING, _GREEDY = 2.0, 512, 1.0
 _PAUSE = 1.0
 
 
-@attrs.define(eq=False, repr=False)
 class FanOut:
     """Takes events from the node and hands each to the subscribers it is for.
 
@@ -53,17 +51,14 @@ class FanOut:
         subscriptions: the subscribers; a dict for its order.
     """
 
-    node: voeflow.Node
-    filtering: Filtering
-    max_filter_time: float
-    position: int = attrs.field(init=False)
-    subscriptions: dict[Subscription, None] = attrs.field(factory=dict, init=False)
-    _asking: Asking | None = attrs.field(default=None, init=False)
-    _waiting: dict[Batch, None] = attrs.field(factory=dict, init=False)  # and those that are being served
-    _relieved: float = attrs.field(default=-math.inf, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Begin where the node is."""
+    def __init__(self, node: voeflow.Node, filtering: Filtering, max_filter_time: float) -> None:
+        self.node = node
+        self.filtering = filtering
+        self.max_filter_time = max_filter_time
+        self.subscriptions: dict[Subscription, None] = {}
+        self._asking: Asking | None = None
+        self._waiting: dict[Batch, None] = {}  # and those that are being served
+        self._relieved = -math.inf
         self.position = self.node.position
 
     @property

@@ -29,7 +29,6 @@ class Sorted:
     left_out: tuple[tuple[str, str], ...]
 
 
-@attrs.define(eq=False, repr=False)
 class Filtering:
     """Says which filters may be asked at all, and remembers those that were barred.
 
@@ -38,10 +37,11 @@ class Filtering:
         longest: how long each may be, in characters.
     """
 
-    most: int
-    longest: int
-    _barred: OrderedDict[str, str] = attrs.field(factory=OrderedDict, init=False)
-    _penitent: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False)
+    def __init__(self, most: int, longest: int) -> None:
+        self.most = most
+        self.longest = longest
+        self._barred: OrderedDict[str, str] = OrderedDict()
+        self._penitent: OrderedDict[str, float] = OrderedDict()
 
     def sort(self, expressions: Sequence[str], host: str, now: float) -> Sorted:
         """Sort what a subscriber at a numeric address brings at `now`, in seconds of any clock.

@@ -36,7 +36,6 @@ class Facts:
     ends: float
 
 
-@attrs.define(eq=False, repr=False)
 class Keeper:
     """Keeps what a port's handshakes need, and replaces it while the port is in use.
 
@@ -45,8 +44,9 @@ class Keeper:
         facts: of the certificate in it.
     """
 
-    context: ssl.SSLContext | None = None
-    facts: Facts | None = None
+    def __init__(self, context: ssl.SSLContext | None = None, facts: Facts | None = None) -> None:
+        self.context = context
+        self.facts = facts
 
     def load(self, tls: ServerTLS, *, demanding: bool) -> None:
         """Read the files; see `ServerTLS.context`.

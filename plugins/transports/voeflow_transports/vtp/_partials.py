@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-import attrs
 import structlog
 import trio
 
@@ -16,7 +15,6 @@ from ._sparingly import Sparingly
 log = structlog.get_logger()
 
 
-@attrs.define(eq=False, repr=False)
 class Partials:
     """The unfinished frames of a port's connections.
 
@@ -27,11 +25,12 @@ class Partials:
         most: how much they may hold together, in bytes.
     """
 
-    name: str
-    most: int
-    _held: dict[Connection, int] = attrs.field(factory=dict, init=False)
-    _total: int = attrs.field(default=0, init=False)
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
+    def __init__(self, name: str, most: int) -> None:
+        self.name = name
+        self.most = most
+        self._held: dict[Connection, int] = {}
+        self._total = 0
+        self._told = Sparingly(TOLD_EVERY)
 
     def note(self, connection: Connection, held: int) -> None:
         """Note how much a connection's unfinished frame holds now, 0 when it ends; close what is too much."""

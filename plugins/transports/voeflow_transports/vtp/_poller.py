@@ -7,7 +7,6 @@ import selectors
 from collections.abc import Callable
 from typing import Protocol
 
-import attrs
 import trio
 
 #: Whether the system is asked by epoll itself: to go through `selectors` costs as much as the system does.
@@ -46,7 +45,6 @@ class _Elsewhere(selectors.DefaultSelector):
 _system: Callable[[], select.epoll | _Elsewhere] = select.epoll if _EPOLL else _Elsewhere
 
 
-@attrs.define(eq=False, repr=False)
 class Poller:
     """Waits for all connections of a port, and for new ones.
 
@@ -57,9 +55,10 @@ class Poller:
     Nobody can keep the others waiting: one at a time is served what it sent, up to one piece; then the next.
     """
 
-    _system: select.epoll | _Elsewhere = attrs.field(factory=_system, init=False)
-    _watched: dict[int, Watched] = attrs.field(factory=dict, init=False)
-    _over: bool = attrs.field(default=False, init=False)
+    def __init__(self) -> None:
+        self._system: select.epoll | _Elsewhere = _system()
+        self._watched: dict[int, Watched] = {}
+        self._over = False
 
     async def run(self) -> None:
         """Serve until cancelled."""

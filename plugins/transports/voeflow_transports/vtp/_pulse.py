@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import attrs
 import trio
 
 from ._subscription import Subscription
@@ -13,7 +12,6 @@ from ._subscription import Subscription
 _AT_ONCE = 100
 
 
-@attrs.define(eq=False, repr=False)
 class Pulse:
     """Keeps the subscribers in the order in which they are to be asked next.
 
@@ -23,8 +21,9 @@ class Pulse:
         interval: in seconds.
     """
 
-    interval: float
-    _order: OrderedDict[Subscription, None] = attrs.field(factory=OrderedDict, init=False)
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self._order: OrderedDict[Subscription, None] = OrderedDict()
 
     def add(self, subscription: Subscription) -> None:
         """Ask one, first when the interval is over."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 
-import attrs
-
 from ._addresses import numeric
 from ._crowd import network_of
 
@@ -26,7 +24,6 @@ def counted(host: str) -> str:
     return "" if numeric(host).is_loopback else network_of(host)
 
 
-@attrs.define(eq=False, repr=False)
 class Rates:
     """A token bucket for each address, or IPv6 /64: nothing is turned away, but it may have to wait.
 
@@ -35,9 +32,10 @@ class Rates:
         burst: how many may come at once after a rest.
     """
 
-    rate: float
-    burst: int
-    _full: OrderedDict[str, float] = attrs.field(factory=OrderedDict, init=False)
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._full: OrderedDict[str, float] = OrderedDict()
 
     def take(self, network: str, now: float) -> float:
         """Take one token out of a network's bucket, or owe it one.

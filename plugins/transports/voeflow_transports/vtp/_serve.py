@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Awaitable, Callable
 
-import attrs
 import structlog
 import trio
 
@@ -125,7 +124,6 @@ async def take(
             listener.close()
 
 
-@attrs.define(eq=False, repr=False)
 class Entrance:
     """Where the connections of a port come in, by whichever listener.
 
@@ -136,11 +134,14 @@ class Entrance:
         nursery: has a task for each that is to wait.
     """
 
-    door: Door
-    poller: Poller
-    enter: Callable[[Connection], None]
-    nursery: trio.Nursery
-    _told: Sparingly = attrs.field(factory=lambda: Sparingly(TOLD_EVERY), init=False)
+    def __init__(
+        self, door: Door, poller: Poller, enter: Callable[[Connection], None], nursery: trio.Nursery
+    ) -> None:
+        self.door = door
+        self.poller = poller
+        self.enter = enter
+        self.nursery = nursery
+        self._told = Sparingly(TOLD_EVERY)
 
     def let_in(self, connection: Connection) -> None:
         """Let a connection in, or close it; another may be closed to make room."""
@@ -193,7 +194,6 @@ class Entrance:
             )
 
 
-@attrs.define(eq=False, repr=False)
 class Gate:
     """One listener, as the poller waits for it: a task would cost a turn of the event loop a connection.
 
@@ -202,9 +202,10 @@ class Gate:
         entrance: is given them.
     """
 
-    listener: Listener
-    entrance: Entrance
-    _watched: int = attrs.field(default=0, init=False)
+    def __init__(self, listener: Listener, entrance: Entrance) -> None:
+        self.listener = listener
+        self.entrance = entrance
+        self._watched = 0
 
     def open(self) -> None:
         """Take what comes, from now on."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import attrs
-
 #: How many things are remembered; an attacker with many addresses must not fill the memory either.
 _MOST = 4096
 
 
-@attrs.define(eq=False, repr=False)
 class Sparingly:
     """Decides whether something is to be said.
 
@@ -19,9 +16,10 @@ class Sparingly:
         most: how many sayings of it there may be within that.
     """
 
-    interval: float
-    most: int = 1
-    _said: OrderedDict[str, tuple[float, int]] = attrs.field(factory=OrderedDict, init=False)
+    def __init__(self, interval: float, most: int = 1) -> None:
+        self.interval = interval
+        self.most = most
+        self._said: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def due(self, thing: str, now: float) -> int | None:
         """Ask whether `thing` is to be said at `now`, in seconds of a clock that only goes forward.
