@@ -1,9 +1,10 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
 A few modules alone talk to SQLite: `_store` (writing) with `_store_write` (the rows), `_store_reader`
-(reading), `_store_prune` (letting go), `_store_places` (what filters remember), `_store_select` and
-`_store_deliveries` (looking into it), `_store_asked` (what is to be handed over again) and `_store_format`
-(its tables). All methods block; the node calls them from worker threads.
+(reading), `_store_marks` (finding events), `_store_prune` (letting go), `_store_places` (what filters
+remember), `_store_select` and `_store_deliveries` (looking into it), `_store_asked` (what is to be handed
+over again) and `_store_format` (its file, with `_store_tables`). All methods block; the node calls them from
+worker threads.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from voeflow._store_format import (
     transaction,
 )
 from voeflow._store_lock import acquire, release
+from voeflow._store_marks import mark
 from voeflow._store_places import add_place
 from voeflow._store_prune import look_up, release_pages, remove
 from voeflow._store_reader import StoreReader, last_seq
@@ -43,7 +45,7 @@ from voeflow._store_records import (
     StoredVerdict,
     Waiting,
 )
-from voeflow._store_write import add_events, add_refusals, write_progress
+from voeflow._store_write import End, add_events, add_refusals, end_of_log, write_progress
 
 __all__ = [
     "NewEvent",
@@ -70,7 +72,7 @@ class Store(StoreReader):
     _lock: int
     _writing: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _synchronous: str = attrs.field(default="", init=False)
-    _last: int | None = attrs.field(default=None, init=False)  # the position given last, if known
+    _end: End | None = attrs.field(default=None, init=False)  # None where it is to be looked up
     _sinks: dict[str, int] = attrs.field(factory=dict, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -134,8 +136,9 @@ class Store(StoreReader):
             StoreError: nothing at all was stored. It may be tried again.
         """
         with self._transaction("FULL") as writer:
-            last = last_seq(writer) if self._last is None else self._last
-            places, self._last = add_events(writer, last, events)
+            if self._end is None:
+                self._end = end_of_log(writer)
+            places = add_events(writer, self._end, events)
             if refusals:
                 add_refusals(writer, refusals)
             if progress or verdicts:
@@ -250,6 +253,8 @@ class Store(StoreReader):
         Raises:
             StoreError: the store cannot be written; nothing was removed.
         """
+        with self._transaction("NORMAL") as writer:
+            mark(writer)
         with explained(self.path, "read"), closing(self.connect()) as reader:
             prunable = look_up(reader, received_before, limit)
         with self._transaction("NORMAL") as writer:
@@ -277,7 +282,7 @@ class Store(StoreReader):
                     yield writer
                     writer.execute("COMMIT")
                 except BaseException:
-                    self._last = None  # it is asked for again
+                    self._end = None  # of what was not written
                     roll_back(writer)
                     raise
             except (sqlite3.Error, UnicodeError) as error:

@@ -15,8 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from voeflow._errors import StoreError
-from voeflow._store_format import STEPS, connect_to_add, explained, format_of, transaction
+from voeflow._store_format import connect_to_add, explained, format_of, transaction
 from voeflow._store_records import Waiting
+from voeflow._store_tables import STEPS
 
 #: How many rows are added in one transaction, and the pause between two, in seconds, in which a node that
 #: runs has the store to itself.

@@ -37,6 +37,8 @@ class Prunable:
 def look_up(connection: sqlite3.Connection, received_before: float, limit: int) -> Prunable:
     """Find the oldest events that nobody needs any more, refusals that are old or too many, and old places.
 
+    Of events, those that are marked.
+
     Args:
         connection: one for reading; this may take a while where much is old and still owed to a sink.
         received_before: what came in before this is old, in seconds since 1970, UTC.
@@ -45,8 +47,8 @@ def look_up(connection: sqlite3.Connection, received_before: float, limit: int) 
     cursor = connection.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone()[0]
     taken = last_seq(connection) if cursor is None else cursor
     events = connection.execute(
-        """SELECT seq FROM events WHERE received < ? AND seq <= ?
-        AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)
+        """SELECT seq FROM marks WHERE received < ? AND seq <= ?
+        AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = marks.seq)
         ORDER BY received LIMIT ?""",
         (received_before, taken, limit),
     )
@@ -77,6 +79,8 @@ def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
         How many events, refusals and places were removed.
     """
     removed = 0
+    if prunable.events:
+        connection.execute("UPDATE pruned SET seq = max(seq, ?)", (max(prunable.events),))
     for seq in prunable.events:
         found = connection.execute(
             """DELETE FROM events WHERE seq = ?
@@ -85,6 +89,7 @@ def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
         )
         if found.rowcount:
             removed += 1
+            connection.execute("DELETE FROM marks WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM packets WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM asked WHERE seq = ?", (seq,))

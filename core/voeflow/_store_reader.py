@@ -14,9 +14,11 @@ import attrs
 from voeflow._errors import StoreError
 from voeflow._notice import Attachment
 from voeflow._store_asked import anything_asked, asked_for
-from voeflow._store_format import STEPS, connect_to_read, explained, format_of
+from voeflow._store_format import connect_to_read, explained, format_of
+from voeflow._store_marks import UNMARKED
 from voeflow._store_places import Known, find_place
 from voeflow._store_records import StoredEvent, Waiting
+from voeflow._store_tables import STEPS
 
 #: The columns of a `StoredEvent`, in the order of its fields.
 COLUMNS = "digest, raw, ivorn, role, version, author, date, received, source, valid, seq, attached"
@@ -179,8 +181,11 @@ class StoreReader:
         """
         with self._reading, explained(self.path, "read"):
             rows = self._reader.execute(
-                """SELECT ivorn FROM events INDEXED BY events_by_ivorn WHERE ivorn >= ? AND ivorn < ?
-                GROUP BY ivorn ORDER BY min(seq) DESC LIMIT ?""",
+                f"""SELECT ivorn FROM (
+                    SELECT ivorn, seq FROM marks INDEXED BY marks_by_ivorn WHERE ivorn >= ?1 AND ivorn < ?2
+                    UNION ALL
+                    SELECT ivorn, seq FROM events WHERE {UNMARKED} AND ivorn >= ?1 AND ivorn < ?2
+                ) GROUP BY ivorn ORDER BY min(seq) DESC LIMIT ?3""",  # noqa: S608 - our own words
                 (prefix, _after_all_with(prefix), limit),
             ).fetchall()
             return [ivorn for (ivorn,) in reversed(rows)]
@@ -198,7 +203,13 @@ class StoreReader:
         """
         with self._reading, explained(self.path, "read"):
             row = self._reader.execute(
-                "SELECT seq FROM events WHERE received >= ? ORDER BY received LIMIT 1", (moment,)
+                f"""SELECT seq FROM (
+                    SELECT * FROM (
+                        SELECT seq, received FROM marks WHERE received >= ?1 ORDER BY received LIMIT 1
+                    ) UNION ALL
+                    SELECT seq, received FROM events WHERE {UNMARKED} AND received >= ?1
+                ) ORDER BY received, seq LIMIT 1""",  # noqa: S608 - our own words
+                (moment,),
             ).fetchone()
             return row[0] - 1 if row is not None else last_seq(self._reader)
 
@@ -250,5 +261,7 @@ def _after_all_with(prefix: str) -> str | bytes:
 
 def last_seq(connection: sqlite3.Connection) -> int:
     """Give the position that was given last; 0 when none ever was."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return row[0] if row is not None else 0
+    newest: int = connection.execute(
+        "SELECT max(seq, coalesce((SELECT max(seq) FROM events), 0)) FROM pruned"
+    ).fetchone()[0]
+    return newest

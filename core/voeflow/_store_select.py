@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from voeflow._store_format import explained
+from voeflow._store_marks import UNMARKED
 from voeflow._store_reader import COLUMNS, StoreReader, stored_event
 from voeflow._store_records import Refusal, StoredEvent
 
@@ -158,7 +159,10 @@ def find(store: StoreReader, ivorn: str, limit: int = 100) -> list[StoredEvent]:
         StoreError: the store cannot be read.
     """
     statement = f"""SELECT {COLUMNS} FROM events JOIN packets USING (seq)
-        WHERE seq < ? AND ivorn = ? ORDER BY seq DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
+        WHERE seq < ?1 AND seq IN (
+            SELECT seq FROM marks WHERE ivorn = ?2
+            UNION ALL SELECT seq FROM events WHERE {UNMARKED} AND ivorn = ?2
+        ) ORDER BY seq DESC LIMIT {_PAGE_ROWS}"""  # noqa: S608 - our own words
     return [stored_event(row) for row in _pages(store, statement, [ivorn], key=(10,), limit=limit)]
 
 
@@ -175,18 +179,18 @@ def _facts(selection: Selection, table: str) -> tuple[str, list[Any]]:
 
 
 def _common(selection: Selection, table: str) -> tuple[list[str], list[Any]]:
-    # The plus keeps SQLite from walking these columns' indexes: it would have to sort all it finds there, for
-    # every page again, where walking back through the log stops when the page is full.
+    # Not through the marks: all that is found there would have to be sorted, for every page again, where
+    # walking back through the log stops when the page is full.
     terms: list[str] = ["true"]
     values: list[Any] = []
     if selection.since is not None:
-        terms.append(f"+{table}.received >= ?")
+        terms.append(f"{table}.received >= ?")
         values.append(selection.since)
     if selection.until is not None:
-        terms.append(f"+{table}.received < ?")
+        terms.append(f"{table}.received < ?")
         values.append(selection.until)
     if selection.ivorn is not None:
-        terms.append(f"+{table}.ivorn GLOB ?")
+        terms.append(f"{table}.ivorn GLOB ?")
         values.append(_glob(selection.ivorn))
     return terms, values
 

@@ -9,63 +9,93 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import attrs
+
 from voeflow._errors import StoreError
+from voeflow._notice import Attachment
+from voeflow._store_marks import MARKED_AT_ONCE, mark
+from voeflow._store_reader import last_seq
 from voeflow._store_records import NewEvent, Place, Progress, Refusal, StoredVerdict
 
 
-def add_events(writer: sqlite3.Connection, last: int, events: Sequence[NewEvent]) -> tuple[list[Place], int]:
-    """Add what is new of some events at the end of the log.
+@attrs.define
+class End:
+    """Where the log ends, as the one that writes remembers it.
+
+    Attributes:
+        last: the position that was given last.
+        marked: the newest of an event with a mark.
+    """
+
+    last: int
+    marked: int
+
+
+def end_of_log(writer: sqlite3.Connection) -> End:
+    """Look up where the log ends."""
+    marked: int = writer.execute("SELECT coalesce(max(seq), 0) FROM marks").fetchone()[0]
+    return End(last_seq(writer), marked)
+
+
+def add_events(writer: sqlite3.Connection, end: End, events: Sequence[NewEvent]) -> list[Place]:
+    """Add what is new of some events at the end of the log, and mark those there once they are many.
 
     Args:
         writer: the connection.
-        last: the position that was given last.
+        end: where the log ends; it is moved on.
         events: new or already known.
 
     Returns:
-        The place of each of `events`, and the position that is now the last.
+        The place of each of `events`.
     """
     cursor = writer.cursor()
+    last = end.last
     places: list[Place] = []
     packets: list[tuple[int, bytes]] = []
     for event in events:
-        known = cursor.execute("SELECT seq FROM events WHERE digest = ?", (event.digest,)).fetchone()
-        if known is None:
+        # The index of digests is gone through once: it says whether the event is known, and takes it if not.
+        cursor.execute(
+            """INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT(digest) DO NOTHING""",
+            (
+                last + 1,
+                event.digest,
+                event.ivorn,
+                event.role,
+                event.version,
+                event.author,
+                event.date,
+                event.received,
+                event.source,
+                event.valid,
+                sum(len(each.content) for each in event.attachments) if event.attachments else 0,
+            ),
+        )
+        if cursor.rowcount:
             last += 1
-            _add(cursor, last, event)
+            place = Place(last, new=True)
             packets.append((last, event.raw))
-        place = Place(known[0], new=False) if known is not None else Place(last, new=True)
+            if event.attachments:
+                _attach(cursor, last, event.attachments)
+        else:
+            known = cursor.execute("SELECT seq FROM events WHERE digest = ?", (event.digest,)).fetchone()
+            place = Place(known[0], new=False)
         places.append(place)
         if event.notice is not None:  # two notices may make one event: the second is known from now on, too
             cursor.execute("INSERT OR IGNORE INTO notices VALUES (?, ?)", (event.notice, place.seq))
     cursor.executemany("INSERT INTO packets VALUES (?, ?)", packets)
-    return places, last
+    end.last = last
+    if last - end.marked >= MARKED_AT_ONCE:
+        mark(writer)
+        end.marked = last
+    return places
 
 
-def _add(cursor: sqlite3.Cursor, seq: int, event: NewEvent) -> None:
-    cursor.execute(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            seq,
-            event.digest,
-            event.ivorn,
-            event.role,
-            event.version,
-            event.author,
-            event.date,
-            event.received,
-            event.source,
-            event.valid,
-            sum(len(each.content) for each in event.attachments) if event.attachments else 0,
-        ),
+def _attach(cursor: sqlite3.Cursor, seq: int, attachments: Sequence[Attachment]) -> None:
+    cursor.executemany(
+        "INSERT INTO attachments VALUES (?, ?, ?, ?, ?)",
+        [(seq, number, each.name, each.media_type, each.content) for number, each in enumerate(attachments)],
     )
-    if event.attachments:
-        cursor.executemany(
-            "INSERT INTO attachments VALUES (?, ?, ?, ?, ?)",
-            [
-                (seq, number, each.name, each.media_type, each.content)
-                for number, each in enumerate(event.attachments)
-            ],
-        )
 
 
 def add_refusals(writer: sqlite3.Connection, refusals: Sequence[Refusal]) -> None:

@@ -14,7 +14,8 @@ from support.stored import new_event, news
 from voeflow import _store_format
 from voeflow._errors import StoreError
 from voeflow._store import Store, StoreReader
-from voeflow._store_format import APPLICATION_ID, STEPS, connect_to_write, migrate
+from voeflow._store_format import APPLICATION_ID, connect_to_write, migrate
+from voeflow._store_tables import STEPS
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from support.stored import new_event, news
+from voeflow import _store_write
 from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, SinkState, Store, Waiting
 from voeflow._store_asked import ask_again
+from voeflow._store_select import find
 
 SINKS = ("mail", "save", "spawn")
 
@@ -37,9 +39,14 @@ class StoreMachine(RuleBasedStateMachine):
         self.last = 0
         self.sinks: dict[str, ModelSink] = {}
         self.active: tuple[str, ...] = ()
+        self.marking = pytest.MonkeyPatch()
+        self.marking.setattr(
+            _store_write, "MARKED_AT_ONCE", 4
+        )  # so that some events have marks and some none
 
     def teardown(self) -> None:
         self.store.close()
+        self.marking.undo()
         shutil.rmtree(self.directory)
 
     @rule(
@@ -108,6 +115,23 @@ class StoreMachine(RuleBasedStateMachine):
         )
         assert self.store.anything_asked() == any(sink.asked for sink in self.sinks.values())
 
+    @rule(number=st.integers(0, 30))
+    def find(self, number: int) -> None:
+        known = [
+            seq for seq, event in self.events.items() if event == new_event(number, received=event.received)
+        ]
+        assert [event.seq for event in find(self.store, new_event(number).ivorn)] == sorted(
+            known, reverse=True
+        )
+
+    @rule(moment=st.integers(989, 1001))
+    def look_back(self, moment: int) -> None:
+        since = min(
+            ((event.received, seq) for seq, event in self.events.items() if event.received >= moment),
+            default=(0.0, self.last + 1),
+        )
+        assert self.store.position_at(moment) == since[1] - 1
+
     @rule(age=st.integers(0, 10), limit=st.integers(1, 5))
     def prune(self, age: int, limit: int) -> None:
         before = 1000.0 - age
@@ -145,6 +169,8 @@ class StoreMachine(RuleBasedStateMachine):
             (seq, event.digest) for seq, event in sorted(self.events.items())
         ]
         assert self.store.last_seq() == self.last
+        named = {event.ivorn: seq for seq, event in sorted(self.events.items(), reverse=True)}
+        assert self.store.earlier("ivo://") == sorted(named, key=lambda ivorn: named[ivorn])
 
     def owed(self, seq: int) -> bool:
         return any(

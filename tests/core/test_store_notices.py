@@ -17,8 +17,9 @@ from support.stored import new_event, news
 from voeflow import Attachment
 from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, Refusal, Store, StoreReader
-from voeflow._store_format import STEPS, connect_to_write, migrate
+from voeflow._store_format import connect_to_write, migrate
 from voeflow._store_select import Selection, find, find_refused, select, select_refused
+from voeflow._store_tables import STEPS
 
 NOTICE = Attachment("notice.json", "application/json", b'{"id": 1}')
 SKY = Attachment("skymap.fits", "application/fits", bytes(1000))
@@ -120,8 +121,10 @@ def test_earlier_ivorns_are_found_by_their_index(store: Store) -> None:
     store._reader.set_trace_callback(seen.append)
     store.earlier("ivo://a/b#")
     (statement,) = (each for each in seen if each.startswith("SELECT"))
-    plan = store._reader.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-    assert "USING COVERING INDEX events_by_ivorn (ivorn>? AND ivorn<?)" in plan[0][3]
+    plan = [row[3] for row in store._reader.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    assert "SEARCH marks USING COVERING INDEX marks_by_ivorn (ivorn>? AND ivorn<?)" in plan
+    assert "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)" in plan, "only those without a mark"
+    assert not [step for step in plan if step.startswith(("SCAN events", "SCAN marks"))]
 
 
 @given(
