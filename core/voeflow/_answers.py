@@ -179,7 +179,13 @@ def _ask_inline(table: FilterTable, event: Event) -> Verdict | FilterError:
         return _raised(table, error)
 
 
+#: What most filters answer.
+_PLAIN = {True: Verdict(True), False: Verdict(False)}
+
+
 def _verdict(table: FilterTable, result: object) -> Verdict | FilterError:
+    if isinstance(result, bool):
+        return _PLAIN[result]
     holds = _truth(result.holds if isinstance(result, Verdict) else result)
     reason = result.reason if isinstance(result, Verdict) else ""
     if holds is not None and isinstance(reason, str):
