@@ -52,7 +52,7 @@ class IntakeThreads:
         self.hand_on = hand_on
         self.unfinished = 0
         self._waiting: SimpleQueue[Entry | Batch | None] = SimpleQueue()
-        self._calls: SimpleQueue[bool] = SimpleQueue()  # the second thread
+        self._calls: SimpleQueue[None] = SimpleQueue()  # the second thread
         self._resting = False  # whether that waits for a call
         self._bytes_put = 0  # written by the event loop alone
         self._bytes_taken = 0  # written by who takes
@@ -71,7 +71,7 @@ class IntakeThreads:
         self._waiting.put(entry)
         if self.unfinished > 1 and self._resting:
             self._resting = False
-            self._calls.put(True)
+            self._calls.put(None)
 
     def put_read(self, batch: Batch) -> None:
         """Have stored what has been read already; only while nothing is unfinished, so that order is kept."""
@@ -104,7 +104,7 @@ class IntakeThreads:
                 finally:
                     self._ended = True
                     self._waiting.put(None)
-                    self._calls.put(False)
+                    self._calls.put(None)
         finally:
             _running.set(_running.get() - {self})
         if self._fault is not None:
@@ -118,11 +118,12 @@ class IntakeThreads:
 
     def _help(self, token: trio.lowlevel.TrioToken) -> None:
         """Read and store when called; the second thread."""
-        self._resting = True
-        while self._calls.get():
+        while not self._ended:
+            self._resting = True
+            if self._waiting.empty():  # else something came before that could be seen
+                self._calls.get()
             while self._read_some(token, wait=False):
                 pass
-            self._resting = True
 
     def _read_some(self, token: trio.lowlevel.TrioToken, *, wait: bool) -> bool:
         """Read some packets, and store what can be.

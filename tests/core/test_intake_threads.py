@@ -112,6 +112,33 @@ async def test_what_comes_during_a_commit_shares_the_next(
     bench.store.close()
 
 
+async def test_the_second_thread_sees_to_what_came_before_it_could_be_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, all_read, seen = Store.append, threading.Event(), list[Entry]()
+
+    def slow(self: Store, *args: object) -> object:
+        assert all_read.wait(20)
+        return append(self, *args)  # type: ignore[arg-type]
+
+    def reading(batch: Batch, entries: Sequence[Entry]) -> None:
+        read(batch, entries)
+        seen.extend(entries)
+        if len(seen) == 40:
+            all_read.set()
+
+    monkeypatch.setattr(Store, "append", slow)
+    bench = Bench(tmp_path, reading)
+    for number in range(40):  # more than one thread takes at once
+        bench.threads.put(entry(number))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.threads.run)
+        await bench.wait(40)
+        nursery.cancel_scope.cancel()
+    assert [number for batch in bench.handed_on for number in batch] == list(range(40))
+    bench.store.close()
+
+
 async def test_what_has_been_read_when_the_node_ends_is_stored_and_handed_on_and_no_thread_is_left(
     tmp_path: Path,
 ) -> None:
