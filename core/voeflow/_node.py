@@ -1,7 +1,7 @@
 """A running node: the store, the intake, the sinks, and every plugin in its place.
 
 ```
-node ─┬─ intake          one task; its worker thread parses and stores
+node ─┬─ intake          two threads that read and store; a process that reads in a burst
       ├─ bookkeeping     what sinks have done, to the store; pruning
       ├─ alarms          over sources that hear nothing
       ├─ sinks ──── one task a handler, a nursery for its concurrency
