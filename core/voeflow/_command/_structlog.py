@@ -19,6 +19,7 @@ def import_structlog() -> None:
     if {"structlog", "asyncio", *_WITHOUT} & sys.modules.keys():
         return
     later = ModuleType("asyncio")
+    # A module's own `__getattr__` (PEP 562), which mypy takes for a method of its class.
     later.__getattr__ = lambda name: getattr(importlib.import_module("asyncio"), name)  # type: ignore[method-assign]
     sys.modules["asyncio"] = later
     for name in _WITHOUT:
