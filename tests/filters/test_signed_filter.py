@@ -107,6 +107,18 @@ def test_a_clear_signed_event_is_good(
     assert fault(Signed(keys), raw.replace(b"83.633", b"83.634")) == "wrong signature"
 
 
+def test_how_lines_end_in_clear_signed_text_is_no_change_and_one_line_more_is(
+    gpg: GnuPG, key: str, keys: Path
+) -> None:
+    raw = clear_signed(gpg.clear(b"-->\n" + ELEMENT + b"\n<!--", key))
+    for end in (b"\r\n", b"\r", b" \n", b"\t\r\n", b" \r"):
+        changed = raw.replace(ELEMENT, ELEMENT.replace(b"\n", end))
+        assert verdict(Signed(keys), changed).holds, end
+    for end in (b"\n\n", b"\r\r\n", b"\n\r"):  # to a reader of XML, one line end more
+        changed = raw.replace(ELEMENT, ELEMENT.replace(b"\n", end))
+        assert fault(Signed(keys), changed) == "wrong signature", end
+
+
 def test_sequoia_clear_signs_what_is_good_too(tmp_path: Path) -> None:
     own = pysequoia.Tsk.generate(user_id=AUTHOR)
     (tmp_path / "own.asc").write_text(str(own.extract_certificate()))

@@ -48,6 +48,8 @@ _HEAD = re.compile(
 _HEAD_END = re.compile(rb"[ \t\r\n]*(?:- )?-->[ \t\r\n]*")
 _TAIL_START = re.compile(rb"[ \t\r\n]*<!--[ \t\r\n]*(?======BEGIN PGP SIGNATURE=====)")
 _ESCAPED = re.compile(rb"^- ", re.MULTILINE)
+#: What ends a line for XML (1.0, section 2.11) and for Sequoia; for OpenPGP's own text it is CR LF.
+_LINE_END = re.compile(rb"\r\n?|\n")
 #: A comment, and what may hold `<!--` and is none. In well-formed XML no tag holds a `<`.
 _COMMENT = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 
@@ -172,7 +174,7 @@ def _clear_texts(before: bytes, element: bytes, after: bytes) -> Iterator[bytes]
 
 
 def _canonical(text: bytes) -> bytes:
-    return b"\r\n".join(line.rstrip(b" \t\r") for line in text.split(b"\n"))
+    return b"\r\n".join(line.rstrip(b" \t") for line in _LINE_END.split(text))
 
 
 def _without_escapes(found: re.Match[bytes]) -> bytes:
