@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Self
 
 import attrs
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from interop.processes import free_port
+from support.mail import MailController
 
 
 @attrs.define
@@ -61,7 +61,7 @@ class MailServer:
     _taken: list[Mail] = attrs.field(factory=list, init=False)
     _came: dict[str, int] = attrs.field(factory=dict, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    _controller: Controller | None = attrs.field(default=None, init=False)
+    _controller: MailController | None = attrs.field(default=None, init=False)
 
     def __enter__(self) -> Self:
         self.up()
@@ -73,7 +73,7 @@ class MailServer:
     def up(self) -> None:
         """Take connections."""
         if self._controller is None:
-            self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=30)
+            self._controller = MailController(self, hostname="127.0.0.1", port=self.port, ready_timeout=30)
             self._controller.start()
 
     def down(self) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 import attrs
 import pytest
 import structlog
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 import voeflow
+from support.mail import MailController
 from support.samples import voevent
 from voeflow_handlers._smtp import MailError
 from voeflow_handlers.mail import Email
@@ -61,7 +61,7 @@ class Mailbox:
         return parsed
 
 
-class OnAnyPort(Controller):
+class OnAnyPort(MailController):
     """A controller that listens where there is room."""
 
     def _trigger_server(self) -> None:
@@ -76,7 +76,7 @@ Serve = Callable[..., int]
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start servers; give their ports."""
-    started: list[Controller] = []
+    started: list[MailController] = []
 
     def start(mailbox: Mailbox, **options: Any) -> int:
         controller = OnAnyPort(mailbox, hostname="127.0.0.1", port=0, **options)

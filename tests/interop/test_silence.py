@@ -11,12 +11,12 @@ from email.message import EmailMessage
 
 import attrs
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 import voeflow
 from interop.processes import PATIENCE, free_port
 from interop.stage import Stage
+from support.mail import MailController
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -78,7 +78,7 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port, ready_timeout=PATIENCE)
+    controller = MailController(mailbox, hostname="127.0.0.1", port=mailbox.port, ready_timeout=PATIENCE)
     controller.start()
     yield mailbox
     controller.stop()
