@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from interop.processes import PATIENCE, NeverHappenedError
 from interop.wire import read_frame
 
 _COUNT = struct.Struct("!I")
+_EVENT = re.compile(rb"""(?:<\?xml[^<>]*\?>\s*)?<(?:\w+:)?VOEvent\s[^<>]*?\sivorn=["']([^"'&]+)["']""")
 
 
 class Subscriber(threading.Thread):
@@ -59,6 +61,9 @@ class Subscriber(threading.Thread):
 
 def read(payload: bytes) -> tuple[str | None, str]:
     """Read what a broadcaster sends: the role and the origin of a Transport message, or an event's IVORN."""
+    # Where times are measured, to parse every copy of a long event would take longer than the node does.
+    if (event := _EVENT.match(payload)) is not None:
+        return None, event[1].decode()
     root = etree.fromstring(payload)
     if etree.QName(root).localname == "Transport":
         return str(root.get("role")), str(root.findtext("Origin"))
