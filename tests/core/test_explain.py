@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 import voeflow
 from voeflow._answers import Filters
 from voeflow._command import main
+from voeflow._entry import to_store
 from voeflow._explain import Explanation, explain
 from voeflow._matched import MAX_PLACES, matched
+from voeflow._store import Store
 from voeflow._watched import WatchedEvent
 from voeflow._when import parse_when
 from voeflow.testing import make_event, sample_event, sample_packet
@@ -289,6 +292,62 @@ def test_what_is_no_event_is_told(pipeline: Path) -> None:
     assert (refused.exit_code, missing.exit_code) == (1, 1)
     assert "the root element is html" in refused.output
     assert "none.xml: cannot be read: No such file" in missing.output
+
+
+AGED = """
+[filters.fresh]
+plugin = "age"
+at_most = "1 hour"
+"""
+
+
+def stored(pipeline: Path, *events: voeflow.Event) -> None:
+    store = Store.open(pipeline.with_name("voeflow.db"))
+    try:
+        store.append([to_store(event, None) for event in events], [])
+    finally:
+        store.close()
+
+
+def test_of_an_ivorn_the_event_in_the_store_is_told_as_it_came(pipeline: Path) -> None:
+    raw = sample_packet("burst")
+    begun = voeflow.Event.parse(raw).time
+    assert begun is not None
+    pipeline.write_text(PIPELINE + AGED)
+    stored(pipeline, voeflow.Event.parse(raw, source="elsewhere", received=begun + timedelta(minutes=5)))
+    result = voeflow_explain(pipeline, "ivo://org.example/testing#burst")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert lines[0].startswith(f"{pipeline.with_name('voeflow.db')}: ivo://org.example/testing#burst (observ")
+    assert lines[0].endswith(" through elsewhere")
+    assert any(line.startswith("filter fresh (age) holds") for line in lines)
+    assert "sink act does not get it: it comes through elsewhere, not through in" in lines
+    through = voeflow_explain(pipeline, "ivo://org.example/testing#burst", "--source", "in")
+    assert "sink act gets it: " in through.stdout
+    told = json.loads(voeflow_explain(pipeline, "ivo://org.example/testing#burst", "--format", "json").stdout)
+    assert (told["file"], told["source"]) == (None, "elsewhere")
+
+
+def test_of_several_events_of_an_ivorn_it_is_the_newest(pipeline: Path) -> None:
+    raw = sample_packet("burst")
+    stored(pipeline, voeflow.Event.parse(raw.replace(b'"observation"', b'"test"')), voeflow.Event.parse(raw))
+    result = voeflow_explain(pipeline, "ivo://org.example/testing#burst")
+
+    assert result.stderr == "the newest of 2 events of this IVORN:\n"
+    assert "filter test (role) does not hold: role is observation" in result.stdout
+
+
+def test_an_ivorn_that_is_not_in_the_store_is_told(pipeline: Path) -> None:
+    no_store = voeflow_explain(pipeline, "ivo://org.example/testing#burst")
+    stored(pipeline, make_event())
+    no_event = voeflow_explain(pipeline, "ivo://org.example/testing#burst")
+    no_notice = voeflow_explain(pipeline, "ivo://org.example/testing#burst", "--topic", "igwn.gwalert")
+
+    assert (no_store.exit_code, no_event.exit_code, no_notice.exit_code) == (1, 1, 2)
+    assert "voeflow.db" in no_store.stderr
+    assert "no event ivo://org.example/testing#burst in" in no_event.stderr
+    assert "are for notices in files" in no_notice.stderr
 
 
 def test_a_source_that_is_not_there_is_told(pipeline: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from voeflow._quantities import parse_seconds
 from voeflow._routing import read_when
 from voeflow._store_reader import StoreReader
 from voeflow._store_records import StoredEvent
-from voeflow._store_select import Selection, select, select_dead, select_seqs
+from voeflow._store_select import Selection, find, select, select_dead, select_seqs
 from voeflow._tables import Pipeline
 from voeflow._text import printable
 
@@ -114,6 +115,18 @@ def open_store(pipeline: Pipeline) -> StoreReader:
         return StoreReader.open(pipeline.node.store)
     except StoreError as error:
         fail(str(error), NOTHING)
+
+
+def found_or_exit(store: StoreReader, ivorn: str) -> list[StoredEvent]:
+    """Find the events of an IVORN, newest first, or say that there is none and exit."""
+    found = find(store, ivorn)
+    if not found:
+        click.echo(
+            f"no event {printable(ivorn)} in {store.path}; `voeflow events list` tells the IVORNs there are",
+            err=True,
+        )
+        sys.exit(NOTHING)
+    return found
 
 
 def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoreReader, StoredEvent], bool]:

@@ -12,13 +12,13 @@ import click
 
 from voeflow._command._facts import refusal, whole
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
-from voeflow._command.events_selection import NOTHING, open_store
+from voeflow._command.events_selection import NOTHING, found_or_exit, open_store
 from voeflow._errors import StoreError
 from voeflow._feed import reread
 from voeflow._store_deliveries import deliveries_of, verdicts_of
 from voeflow._store_reader import StoreReader
 from voeflow._store_records import Refusal, StoredEvent
-from voeflow._store_select import find, find_refused
+from voeflow._store_select import find_refused
 from voeflow._text import printable
 
 
@@ -47,22 +47,11 @@ def command(
         if refused:
             _show_refused(_found_refused(store, ivorn), raw, format_)
         else:
-            _show_events(store, _found(store, ivorn), raw, attachment, format_, look.choosy)
+            _show_events(store, found_or_exit(store, ivorn), raw, attachment, format_, look.choosy)
     except StoreError as error:
         fail(str(error), BAD_PIPELINE)
     finally:
         store.close()
-
-
-def _found(store: StoreReader, ivorn: str) -> list[StoredEvent]:
-    found = find(store, ivorn)
-    if not found:
-        click.echo(
-            f"no event {printable(ivorn)} in {store.path}; `voeflow events list` tells the IVORNs there are",
-            err=True,
-        )
-        sys.exit(NOTHING)
-    return found
 
 
 def _found_refused(store: StoreReader, number: str) -> Refusal:

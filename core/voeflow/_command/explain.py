@@ -11,14 +11,20 @@ import attrs
 import click
 import trio
 
+from voeflow import _wall
 from voeflow._answers import Filters
+from voeflow._command._facts import show_time
 from voeflow._command._notices import made_of, reader_of_notices
 from voeflow._command._output import console
-from voeflow._command._pipelines import fail, pipeline_argument, read_or_exit
+from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
 from voeflow._command._reading import read_event
-from voeflow._errors import EventError
+from voeflow._command.events_selection import found_or_exit, open_store
+from voeflow._errors import EventError, StoreError
+from voeflow._event import Event
 from voeflow._explain import Explanation, FilterAnswer, SinkAnswer, explain
+from voeflow._feed import reread
 from voeflow._matched import Place
+from voeflow._store_reader import StoreReader
 from voeflow._tables import Pipeline
 from voeflow._text import printable
 from voeflow._when import Part
@@ -29,43 +35,88 @@ _STYLES = {True: "green", False: "red", None: "yellow"}
 
 @click.command("explain", short_help="Say why PIPELINE would do with an EVENT what it would.")
 @pipeline_argument
-@click.argument("event", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--source", default="", help="The transport that it comes in through; any, if left out.")
+@click.argument("event", type=click.Path(dir_okay=False))
+@click.option("--source", default="", help="The transport that it comes in through, if it is to be another.")
 @click.option("--topic", default="", help="Of a notice: the topic that it comes from, as igwn.gwalert.")
 @click.option("--mapping", default="", help="Of a notice: the one mapping to ask, whatever the topic.")
 @click.option(
     "--format", "shape", type=click.Choice(["text", "json"]), default="text", help="How it is told."
 )
-def command(pipeline: Path, event: Path, source: str, topic: str, mapping: str, shape: str) -> None:
-    """Say why PIPELINE would do with an EVENT file what it would; nothing is sent, saved or run.
+def command(pipeline: Path, event: str, source: str, topic: str, mapping: str, shape: str) -> None:
+    """Say why PIPELINE would do with an EVENT what it would; nothing is sent, saved or run.
 
-    For each filter: its answer and its reason, what it looked at in the packet, and of XPath what matched,
-    with path and line. For each sink: its `when` with the value of every part; what decides is marked with
-    an asterisk. Exit status: 0; 1 if the file is no VOEvent, nor a notice that a mapping takes; 2 if the
-    pipeline, or what was asked, is wrong.
+    An EVENT is a file; or an IVORN, of which the newest event in the store of PIPELINE is taken. For each
+    filter: its answer and its reason, what it looked at in the packet, and of XPath what matched, with path
+    and line. For each sink: its `when` with the value of every part; what decides is marked with an asterisk.
+    An event in a file comes in now, and through any transport; of one in the store it is told what would have
+    been done with it when and where it came in. Exit status: 0; 1 if the file is no VOEvent, nor a notice
+    that a mapping takes, or there is no such event; 2 if the pipeline, or what was asked, is wrong.
     """
     loaded, _ = read_or_exit(pipeline)
     if source and source not in loaded.transports:
         raise click.BadParameter(f"no transport is named {source!r}", param_hint="--source")
-    with reader_of_notices(loaded, topic, mapping, tell=lambda _: None) as of_notice:
-        try:
-            read = read_event(loaded, event, of_notice)
-        except EventError as error:
-            fail(f"{event}: {error}", 1)
-    filters = Filters(loaded.filters, loaded.node.filter_timeout)
-    found = trio.run(explain, loaded, attrs.evolve(read, source=source), filters)
-    if shape == "json":
-        click.echo(json.dumps(_as_json(event, found), indent=2))
+    if event.lower().startswith("ivo://"):
+        if topic or mapping:
+            fail("--topic and --mapping are for notices in files.", BAD_PIPELINE)
+        told = _of_store(loaded, event, source)
     else:
-        _show(event, found, loaded)
+        told = _of_file(loaded, Path(event), source, topic, mapping)
+    if shape == "json":
+        click.echo(json.dumps(_as_json(told), indent=2))
+    else:
+        _show(told, loaded)
 
 
-def _show(path: Path, found: Explanation, pipeline: Pipeline) -> None:
+@attrs.frozen
+class _Told:
+    """What is told, and of what: a file, or an event of the store."""
+
+    where: Path
+    found: Explanation
+    stored: bool
+
+
+def _of_file(pipeline: Pipeline, path: Path, source: str, topic: str, mapping: str) -> _Told:
+    with reader_of_notices(pipeline, topic, mapping, tell=lambda _: None) as of_notice:
+        try:
+            event = read_event(pipeline, path, of_notice)
+        except EventError as error:
+            fail(f"{path}: {error}", 1)
+    return _Told(path, _explained(pipeline, attrs.evolve(event, source=source)), stored=False)
+
+
+def _of_store(pipeline: Pipeline, ivorn: str, source: str) -> _Told:
+    store = open_store(pipeline)
+    try:
+        newest, *others = found_or_exit(store, ivorn)
+        if others:
+            click.echo(f"the newest of {1 + len(others)} events of this IVORN:", err=True)
+        event = reread(store.complete(newest)).event
+        found = _explained(pipeline, attrs.evolve(event, source=source or event.source), store)
+        return _Told(store.path, found, stored=True)
+    except StoreError as error:
+        fail(str(error), BAD_PIPELINE)
+    finally:
+        store.close()
+
+
+def _explained(pipeline: Pipeline, event: Event, keeper: StoreReader | None = None) -> Explanation:
+    filters = Filters(pipeline.filters, pipeline.node.filter_timeout, keeper)
+    token = _wall.clock.set(event.received.timestamp)  # for filters that ask what time it is
+    try:
+        return trio.run(explain, pipeline, event, filters)
+    finally:
+        _wall.clock.reset(token)
+
+
+def _show(told: _Told, pipeline: Pipeline) -> None:
     from rich.text import Text
 
     out = console()
-    event = found.event
-    out.print(Text(f"{path}: {printable(event.ivorn)} ({printable(event.role, 40)})", style="bold"))
+    found, event = told.found, told.found.event
+    came = f", received {show_time(event.received.timestamp())} through {event.source}" if told.stored else ""
+    title = f"{told.where}: {printable(event.ivorn)} ({printable(event.role, 40)}){came}"
+    out.print(Text(title, style="bold"))
     for line in made_of(event):
         out.print(Text(f"  {line}"))
     for defect in event.defects[:3]:
@@ -127,12 +178,14 @@ def _parts(sink: SinkAnswer) -> Iterator[tuple[Part, int]]:
         yield from below(sink.when, 0)
 
 
-def _as_json(path: Path, found: Explanation) -> dict[str, Any]:
-    event = found.event
+def _as_json(told: _Told) -> dict[str, Any]:
+    found, event = told.found, told.found.event
     return {
-        "file": str(path),
+        "file": None if told.stored else str(told.where),
         "ivorn": event.ivorn,
         "role": event.role,
+        "received": event.received.isoformat(),
+        "source": event.source,
         "valid": event.valid,
         "filters": [attrs.asdict(answer) for answer in found.filters],
         "sinks": [
