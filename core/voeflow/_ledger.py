@@ -2,8 +2,8 @@
 
 A sink takes events in the order of the log. What it took is *open* until it is settled (delivered, or not
 wanted) or becomes *waiting* (failed, to be tried again) or *dead* (given up). The *cursor* is the last
-position up to which nothing is open: together with the waiting rows it is all that a restart needs, so
-marking a delivery done writes nothing of its own.
+position up to which nothing is open: together with the waiting rows it is all that a restart needs. When a
+delivery was made is noted for those who ask later.
 
 What somebody asks to be handed over again is *taken up*: it waits too, but for a quiet moment and not for a
 time.
@@ -15,7 +15,7 @@ import heapq
 
 import attrs
 
-from voeflow._store_records import Progress, SinkState, Waiting
+from voeflow._store_records import Delivered, Progress, SinkState, Waiting
 
 
 class Ledger:
@@ -39,6 +39,7 @@ class Ledger:
         self._retried: set[int] = set()  # of what waits, what is under way
         self._taken_up: dict[int, None] = {}
         self._changed: dict[int, Waiting | None] = {}
+        self._delivered: list[Delivered] = []
         self._saved_cursor = self.taken
 
     @classmethod
@@ -74,6 +75,11 @@ class Ledger:
     def again_count(self) -> int:
         """How many deliveries were taken up, and have not begun."""
         return len(self._again)
+
+    @property
+    def unsaved_count(self) -> int:
+        """How many deliveries were made and are not written to the store."""
+        return len(self._delivered)
 
     @property
     def next_due(self) -> float | None:
@@ -116,8 +122,10 @@ class Ledger:
             return self._retry(seq)
         return None
 
-    def settle(self, seq: int) -> None:
+    def settle(self, seq: int, delivered: Delivered | None = None) -> None:
         """Close a delivery for good: it was made, or is not wanted."""
+        if delivered is not None:
+            self._delivered.append(delivered)
         self._owed.discard(seq)
         if self._forget(seq):
             self._changed[seq] = None
@@ -149,16 +157,18 @@ class Ledger:
     def progress(self) -> Progress | None:
         """Give what is to be written to the store since the last call, or None."""
         cursor = self.cursor
-        if not self._changed and cursor == self._saved_cursor:
+        if not self._changed and not self._delivered and cursor == self._saved_cursor:
             return None
         changed, self._changed, self._saved_cursor = self._changed, {}, cursor
         taken_up, self._taken_up = self._taken_up, {}
+        delivered, self._delivered = self._delivered, []
         return Progress(
             sink=self.sink,
             cursor=cursor,
             waiting=[row for row in changed.values() if row is not None],
             settled=[seq for seq, row in changed.items() if row is None],
             taken_up=tuple(taken_up),
+            delivered=tuple(delivered),
         )
 
     def restore(self, progress: Progress) -> None:
@@ -168,6 +178,7 @@ class Ledger:
         for seq in progress.settled:
             self._changed.setdefault(seq, None)
         self._taken_up.update(dict.fromkeys(progress.taken_up))
+        self._delivered[:0] = progress.delivered
         self._saved_cursor = -1
 
     def _wait(self, row: Waiting) -> None:

@@ -42,14 +42,12 @@ class Look:
         pipeline: the file, without its transports and handlers.
         sinks: the names of what events go out to.
         others: the names of the transports that are no sinks.
-        choosy: those of the sinks that do not get every event, by their `when` or their `sources`.
         sources: the transports that events come in through, in the order of the file.
     """
 
     pipeline: Pipeline
     sinks: tuple[str, ...]
     others: tuple[str, ...]
-    choosy: frozenset[str]
     sources: tuple[SourceLook, ...]
 
 
@@ -74,11 +72,9 @@ def load_to_look(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> Lo
     transports, handlers = (document.table.get(family, {}) for family in left_out)
     found = {name: _plugin(name, transports[name], plugins) for name in names_of(transports)}
     carriers = [name for name, plugin in found.items() if plugin is not None and plugin.is_sink]
-    tables = {**transports, **handlers} if isinstance(transports, dict) and isinstance(handlers, dict) else {}
     return Look(
         pipeline=pipeline,
         sinks=(*names_of(handlers), *carriers),
-        choosy=frozenset(name for name, keys in tables.items() if _is_choosy(keys)),
         others=tuple(name for name in found if name not in carriers),
         sources=tuple(
             SourceLook(name, plugin.name, _seconds(transports[name].get("silent_after")))
@@ -91,10 +87,6 @@ def load_to_look(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> Lo
 def _plugin(name: str, table: Any, plugins: Plugins) -> Plugin | None:
     found = find_plugin("transport", name, table, plugins) if isinstance(table, dict) else None
     return found if isinstance(found, Plugin) else None
-
-
-def _is_choosy(table: object) -> bool:
-    return isinstance(table, dict) and ("when" in table or "sources" in table)
 
 
 def _seconds(value: object) -> float | None:

@@ -19,7 +19,7 @@ from voeflow._observers import Observers
 from voeflow._policy import Policy
 from voeflow._quantities import show_seconds
 from voeflow._store import Store
-from voeflow._store_records import Progress, SinkState, Waiting
+from voeflow._store_records import Delivered, Progress, SinkState, Waiting
 
 log = structlog.get_logger()
 
@@ -37,6 +37,10 @@ MAX_WAITING = 1000
 
 #: How many deliveries that were asked for again one sink holds in memory; the rest waits in the store.
 MAX_AGAIN = 256
+
+#: How many deliveries of one sink may have been made and not be written down, since the store cannot write: a
+#: crash would have them made again. When there are more the sink takes nothing new.
+MAX_UNSAVED = 2**16
 
 
 class Sink:
@@ -131,7 +135,11 @@ class Sink:
 
     def progress(self) -> Progress | None:
         """Give what is to be written to the store since the last call, or None."""
-        return self._ledger.progress()
+        had_room = self._has_room
+        progress = self._ledger.progress()
+        if not had_room:
+            self._feed.changed.unpark_all()
+        return progress
 
     def restore(self, progress: Progress) -> None:
         """Take back what `progress` gave: it could not be written."""
@@ -208,6 +216,7 @@ class Sink:
             ledger.open_count < MAX_OPEN
             and ledger.open_bytes < MAX_OPEN_BYTES
             and ledger.waiting_count < MAX_WAITING
+            and ledger.unsaved_count < MAX_UNSAVED
         )
 
     async def _reread(
@@ -314,7 +323,7 @@ class Sink:
 
     def _ended(self, envelope: Envelope, row: Waiting | None, ending: Ending) -> None:
         if ending is None:
-            self._delivered(envelope)
+            self._delivered(envelope, 1 if row is None else row.attempts + 1)
             return
         row = row or Waiting(envelope.seq)
         if isinstance(ending, Later):
@@ -330,15 +339,15 @@ class Sink:
             failed = attrs.evolve(row, attempts=row.attempts + 1, reason=reason)
             self._failed(envelope, failed, failed.failures, hopeless=hopeless)
 
-    def _delivered(self, envelope: Envelope) -> None:
-        self._settle(envelope.seq)
+    def _delivered(self, envelope: Envelope, attempts: int) -> None:
+        self._settle(envelope.seq, Delivered(envelope.seq, _wall.now(), attempts))
         self._log.debug("delivered", ivorn=envelope.event.ivorn)
         self._observers.tell("event_delivered", event=envelope.event, sink=self.name)
 
-    def _settle(self, seq: int) -> None:
+    def _settle(self, seq: int, delivered: Delivered | None = None) -> None:
         """Close a delivery for good, and wake whoever waits for room or for rest."""
         had_room = self._has_room
-        self._ledger.settle(seq)
+        self._ledger.settle(seq, delivered)
         if not had_room:
             self._feed.changed.unpark_all()
         self._rest()

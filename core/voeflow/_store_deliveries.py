@@ -18,18 +18,19 @@ class DeliveryState:
 
     Attributes:
         sink: the sink's name.
-        state: `done` (it was delivered, or the sink does not want it), `waiting` (it failed and is to be
-            tried again, or is to be handed over again), `dead` (it was given up), or `to come`.
-        attempts: how many failed, where it waits or is dead.
-        due: when it is tried again, or when it was given up, in seconds since 1970, UTC; else None, also
-            where that is as soon as may be.
+        state: `delivered`, `not wanted` (the sink's `when` or `sources` left it out), `done` (one of these
+            two, before the store kept which), `waiting` (it failed and is to be tried again, or is to be
+            handed over again), `dead` (it was given up), or `to come`.
+        attempts: how many failed, where it waits or is dead; where it was delivered, how many that took.
+        at: when it was delivered, is tried again, or was given up, in seconds since 1970, UTC; else None,
+            also where that is as soon as may be.
         reason: why the last attempt failed, or empty.
     """
 
     sink: str
-    state: Literal["done", "waiting", "dead", "to come"]
+    state: Literal["delivered", "not wanted", "done", "waiting", "dead", "to come"]
     attempts: int = 0
-    due: float | None = None
+    at: float | None = None
     reason: str = ""
 
 
@@ -43,8 +44,10 @@ def deliveries_of(store: StoreReader, seq: int) -> list[DeliveryState]:
     """
     with explained(store.path, "read"), closing(store.connect()) as connection:
         rows = connection.execute(
-            """SELECT name, cursor, attempts, due, reason, dead, asked.seq FROM sinks
+            """SELECT name, cursor, told, deliveries.attempts, due, reason, dead, asked.seq, at,
+            delivered.attempts FROM sinks
             LEFT JOIN deliveries ON deliveries.sink = sinks.id AND deliveries.seq = ?1
+            LEFT JOIN delivered ON delivered.sink = sinks.id AND delivered.seq = ?1
             LEFT JOIN asked ON asked.sink = sinks.id AND asked.seq = ?1
             WHERE active AND (first <= ?1 OR dead IS NOT NULL OR asked.seq IS NOT NULL) ORDER BY name""",
             (seq,),
@@ -69,14 +72,21 @@ def _delivery_state(
     seq: int,
     sink: str,
     cursor: int,
+    told: int,
     attempts: int | None,
     due: float | None,
     reason: str | None,
     dead: int | None,
     asked: int | None,
+    at: float | None,
+    took: int | None,
 ) -> DeliveryState:
     if asked is not None:
         return DeliveryState(sink, "waiting", attempts or 0, None, reason or "")
     if dead is not None:
         return DeliveryState(sink, "dead" if dead else "waiting", attempts or 0, due or None, reason or "")
-    return DeliveryState(sink, "done" if seq <= cursor else "to come")
+    if at is not None:
+        return DeliveryState(sink, "delivered", took or 0, at)
+    if seq > cursor:
+        return DeliveryState(sink, "to come")
+    return DeliveryState(sink, "not wanted" if seq >= told else "done")

@@ -92,6 +92,7 @@ def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
             connection.execute("DELETE FROM marks WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM packets WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
+            connection.execute("DELETE FROM delivered WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM asked WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM verdicts WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM attachments WHERE seq = ?", (seq,))

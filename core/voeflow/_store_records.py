@@ -130,6 +130,20 @@ class Waiting:
         return self.attempts - (self.replayed or 0)
 
 
+class Delivered(NamedTuple):
+    """A delivery that was made.
+
+    Attributes:
+        seq: the event's position in the log.
+        at: when, in seconds since 1970, UTC.
+        attempts: how many it took, this one included.
+    """
+
+    seq: int
+    at: float
+    attempts: int
+
+
 @attrs.frozen
 class Progress:
     """What one sink has done since it last said so.
@@ -141,6 +155,7 @@ class Progress:
         waiting: deliveries that failed since then; each replaces what the store has of it.
         settled: positions of waiting deliveries that are made at last.
         taken_up: positions that were asked for again and are now among what waits.
+        delivered: deliveries that were made since then, in the order in which they were.
     """
 
     sink: str
@@ -148,6 +163,7 @@ class Progress:
     waiting: Sequence[Waiting] = ()
     settled: Sequence[int] = ()
     taken_up: Sequence[int] = ()
+    delivered: Sequence[Delivered] = ()
 
 
 @attrs.frozen

@@ -2,8 +2,9 @@
 
 An append-only log of events, and for each sink a cursor into it: every event up to the cursor has been
 delivered to the sink, is not wanted by it, or has a row in `deliveries`, which holds only what failed or is
-handed over again. So a delivery that succeeds, as nearly all do, writes no row of its own. What somebody asks
-to be handed over again waits in `asked`, which any process may add to, until the node takes it up.
+handed over again. When what was delivered was, `delivered` says, for those who ask; the node itself never
+looks there. What somebody asks to be handed over again waits in `asked`, which any process may add to, until
+the node takes it up.
 """
 
 from __future__ import annotations
@@ -143,6 +144,20 @@ _FORMAT_4 = (
     "CREATE INDEX marks_by_time ON marks(received)",
 )
 
+#: When each event was delivered to each sink, some 25 bytes each: whether a telescope was told is asked the
+#: next morning. `told` is the position from which on a sink's deliveries are there.
+_FORMAT_5 = (
+    """CREATE TABLE delivered(
+        seq INTEGER NOT NULL,
+        sink INTEGER NOT NULL,
+        at REAL NOT NULL,
+        attempts INTEGER NOT NULL,
+        PRIMARY KEY(seq, sink)
+    ) WITHOUT ROWID""",
+    "ALTER TABLE sinks ADD COLUMN told INTEGER NOT NULL DEFAULT 1",
+    "UPDATE sinks SET told = cursor + 1",
+)
+
 #: The way from an empty file to today's format: step N, counted from 1, brings a store of format N - 1 to N.
 #: What stands here is never changed once released; a new format is a new step.
-STEPS: tuple[tuple[str, ...], ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3, _FORMAT_4)
+STEPS: tuple[tuple[str, ...], ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3, _FORMAT_4, _FORMAT_5)

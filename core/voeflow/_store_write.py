@@ -145,6 +145,11 @@ def write_progress(
             "DELETE FROM deliveries WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.settled]
         )
         writer.executemany(
+            """INSERT OR REPLACE INTO delivered SELECT ?, ?, ?, ?
+            WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?)""",
+            [(d.seq, sink, d.at, d.attempts, d.seq) for d in each.delivered],
+        )
+        writer.executemany(
             "DELETE FROM asked WHERE sink = ? AND seq = ?", [(sink, seq) for seq in each.taken_up]
         )
     writer.executemany(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ plugin = "hand"
 plugin = "notebook"
 retries = 0
 failures = 1
+[filters.never]
+plugin = "role"
+roles = ["utility"]
+[handlers.choosy]
+plugin = "notebook"
+when = "never"
 """
         async with running(tmp_path, toml) as (pipeline, _):
             submit = pipeline.transports["in"].instance.node.submit
@@ -213,19 +220,19 @@ def test_events_show_tells_the_facts_and_what_became_of_it(stored: Path) -> None
 
     facts = json.loads(result.output)
     assert facts["position"]["ra"] == pytest.approx(83.633)
-    assert facts["deliveries"][0]["state"] == "dead"
+    assert {each["sink"]: each["state"] for each in facts["deliveries"]} == {
+        "choosy": "not wanted",
+        "notes": "dead",
+    }
     text = voeflow("events", "show", stored, "ivo://a.bc/d#1").output
     assert "sink notes: dead after 1 attempt" in text
 
 
-def test_events_show_does_not_say_of_a_sink_with_a_condition_that_it_had_the_event(stored: Path) -> None:
-    table = '[handlers.notes]\nplugin = "save"\ndirectory = "notes"\n'
-    stored.write_text(PIPELINE + table)
-    assert "sink notes: done\n" in voeflow("events", "show", stored, "ivo://a.bc/d#2").output
-
-    stored.write_text(PIPELINE + table + 'when = "not test"\n')
+def test_events_show_says_when_a_sink_had_the_event_and_which_did_not_want_it(stored: Path) -> None:
     text = voeflow("events", "show", stored, "ivo://a.bc/d#2").output
-    assert "sink notes: done: delivered, or left out by its `when` or `sources`\n" in text
+
+    assert re.search(r"sink notes: delivered at 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ\n", text)
+    assert "sink choosy: not wanted\n" in text
 
 
 @pytest.mark.parametrize("words", [["events", "list"], ["test"]])

@@ -128,7 +128,7 @@ def test_a_dead_letter_that_is_replayed_is_listed_no_more(pipeline: Path) -> Non
     facts = json.loads(voeflow("events", "show", pipeline, "ivo://a.bc/d#1", "--format", "json").output)
     assert {each["sink"]: each["state"] for each in facts["deliveries"]} == {
         "notes": "waiting",
-        "out": "done",
+        "out": "delivered",
     }
 
 

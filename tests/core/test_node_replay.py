@@ -88,7 +88,7 @@ def nothing_is_left(path: Path) -> bool:
     reader = StoreReader.open(path / "voeflow.db")
     try:
         states = [state for seq in range(1, reader.last_seq() + 1) for state in deliveries_of(reader, seq)]
-        return not reader.anything_asked() and all(state.state == "done" for state in states)
+        return not reader.anything_asked() and all(state.state == "delivered" for state in states)
     finally:
         reader.close()
 
@@ -232,7 +232,7 @@ async def test_a_replay_survives_a_kill_at_every_stage(tmp_path: Path) -> None:
         await submit(pipeline, 1, 2)
         await until(lambda: len(gate.seen) == 2)
         reader = StoreReader.open(tmp_path / "voeflow.db")
-        await until(lambda: deliveries_of(reader, 2)[0].state == "done")
+        await until(lambda: deliveries_of(reader, 2)[0].state == "delivered")
         gate.open = trio.Event()
         await replay(tmp_path, 1, 2, to="gate")
         asked = as_after_a_kill(tmp_path, tmp_path / "asked")

@@ -97,6 +97,28 @@ async def test_who_waits_for_room_goes_on_with_the_first_that_is_settled(
     assert [delivery.position for delivery in taken] == [3]
 
 
+async def test_who_cannot_have_it_written_what_was_delivered_takes_nothing_new(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink_module, "MAX_UNSAVED", 2)
+    sink.offer(envelopes(3))
+    for delivery in await sink.take(2):
+        delivery.done()
+    taken: list[Delivery] = []
+
+    async def take() -> None:
+        taken.extend(await sink.take(1))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take)
+        await wait_all_tasks_blocked()
+        assert not taken
+        progress = sink.progress()
+    assert progress is not None
+    assert [each.seq for each in progress.delivered] == [1, 2]
+    assert [delivery.position for delivery in taken] == [3]
+
+
 async def test_several_who_take_have_events_in_order_each_once(sink: Sink) -> None:
     taken: list[int] = []
 

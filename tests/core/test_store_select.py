@@ -10,6 +10,7 @@ from support.stored import new_event
 from voeflow import _store_select
 from voeflow._store import Progress, Refusal, Store, StoreReader, Waiting
 from voeflow._store_deliveries import DeliveryState, deliveries_of
+from voeflow._store_records import Delivered
 from voeflow._store_select import (
     Selection,
     find,
@@ -173,12 +174,17 @@ def test_the_deliveries_of_an_event_are_told_for_each_sink(store: Store) -> None
     assert deliveries_of(store, 3) == [
         DeliveryState("dead", "dead", 9, 2000.0, "gave up"),
         DeliveryState("mail", "waiting", 1, 2100.0, "refused"),
-        DeliveryState("save", "done"),
+        DeliveryState("save", "not wanted"),
         DeliveryState("slow", "to come"),
     ]
-    assert deliveries_of(store, 1) == [DeliveryState("mail", "done"), DeliveryState("save", "done")]
+    assert deliveries_of(store, 1) == [
+        DeliveryState("mail", "not wanted"),
+        DeliveryState("save", "not wanted"),
+    ]
+    store.save_progress([Progress("mail", 3, [], [3], delivered=[Delivered(3, 2200.0, 2)])])
+    assert deliveries_of(store, 3)[1] == DeliveryState("mail", "delivered", 2, 2200.0)
     store.open_sinks(["save"])
-    assert deliveries_of(store, 3) == [DeliveryState("save", "done")]
+    assert deliveries_of(store, 3) == [DeliveryState("save", "not wanted")]
 
 
 def test_a_store_may_be_looked_into_beside_a_node(store: Store) -> None:

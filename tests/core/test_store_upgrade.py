@@ -17,6 +17,7 @@ from support.stored import new_event, news
 from voeflow._store import NewEvent, Store
 from voeflow._store_deliveries import deliveries_of, verdicts_of
 from voeflow._store_format import connect_to_write, migrate
+from voeflow._store_records import Delivered, Progress
 from voeflow._store_select import Selection, find, select
 from voeflow._store_tables import STEPS
 
@@ -57,7 +58,9 @@ def older_store(path: Path, version: int, numbers: Sequence[int] = range(1, NUMB
             marks = ",".join("?" * (11 if version > 1 else 10))
             connection.execute(f"INSERT INTO events VALUES ({marks})", (n, *facts, 0)[: marks.count("?")])
             connection.execute("INSERT INTO packets VALUES (?, ?)", (n, e.raw))
-        connection.execute("INSERT INTO sinks VALUES (1, 'mail', 1, 2, 1)")
+            if version >= 4:
+                connection.execute("INSERT INTO marks VALUES (?, ?, ?)", (n, e.ivorn, e.received))
+        connection.execute("INSERT INTO sinks(name, first, cursor, active) VALUES ('mail', 1, 2, 1)")
         connection.execute("INSERT INTO deliveries VALUES (1, 1, 2, 0, 'no route', 0, NULL, NULL)")
         connection.execute("INSERT INTO verdicts VALUES (1, 'far', 1, '94 deg')")
         if version >= 2:
@@ -68,6 +71,9 @@ def older_store(path: Path, version: int, numbers: Sequence[int] = range(1, NUMB
             connection.execute("INSERT INTO notices VALUES (x'07', 1)")
         connection.execute("DELETE FROM events WHERE seq > ?", (numbers[-1] - 2,))
         connection.execute("DELETE FROM packets WHERE seq > ?", (numbers[-1] - 2,))
+        if version >= 4:
+            connection.execute("DELETE FROM marks WHERE seq > ?", (numbers[-1] - 2,))
+            connection.execute("UPDATE pruned SET seq = ?", (numbers[-1],))
         connection.execute("COMMIT")
 
 
@@ -101,6 +107,22 @@ def test_an_older_store_keeps_all_that_it_holds(path: Path, version: int) -> Non
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_what_was_delivered_is_known_from_when_the_store_was_brought_up_to_date(
+    path: Path, version: int
+) -> None:
+    def states(store: Store) -> list[str]:
+        return [deliveries_of(store, seq)[0].state for seq in (1, 2, 3, 4)]
+
+    older_store(path, version)
+    with closing(Store.open(path)) as store:
+        assert states(store) == ["waiting", "done", "to come", "to come"]
+        store.open_sinks(["mail"])
+        made = [Delivered(1, 2000.0, 3), Delivered(3, 2001.0, 1)]
+        store.save_progress([Progress("mail", 4, [], [1], delivered=made)])
+        assert states(store) == ["delivered", "done", "delivered", "not wanted"]
 
 
 @pytest.mark.parametrize("version", OLDER)
@@ -144,7 +166,7 @@ def test_a_store_that_was_brought_up_to_date_begins_with_a_small_log(path: Path)
 def test_a_kill_in_the_midst_leaves_the_older_store_to_be_brought_up_to_date_again(
     path: Path, begin: str
 ) -> None:
-    version = len(STEPS) - 1
+    version = 3
     older_store(path, version)
     words = [sys.executable, "-c", DIES, str(path), begin]
     killed = subprocess.run(words, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60)

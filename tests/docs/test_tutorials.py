@@ -147,7 +147,7 @@ def test_the_first_five_minutes_go_as_the_page_says(broker: Broker) -> None:
     def show() -> str:
         return broker.finish("events", "show", "pipeline.toml", ivorn)
 
-    until("that both sinks are done", lambda: show().count(": done") == 2, node)
+    until("that both sinks had it", lambda: show().count(": delivered at") == 2, node)
     assert alike(show()) == alike(shown(page, f'voeflow events show pipeline.toml "{ivorn}"')[1])
 
     node.signal(signal.SIGINT)

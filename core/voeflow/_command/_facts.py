@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from voeflow._event import Event
 from voeflow._store_records import Refusal, StoredEvent
 
 
-def show_time(seconds: float) -> str:
-    """Give seconds since 1970 as a time in UTC, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def show_time(seconds: float, to: Literal["seconds", "milliseconds"] = "seconds") -> str:
+    """Give seconds since 1970 as a time in UTC, as 2026-11-24T01:02:03Z."""
+    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec=to)}Z"
 
 
 def brief(stored: StoredEvent) -> dict[str, Any]:

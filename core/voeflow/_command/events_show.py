@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
 
-from voeflow._command._facts import refusal, whole
+from voeflow._command._facts import refusal, show_time, whole
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command.events_selection import NOTHING, found_or_exit, open_store
 from voeflow._errors import StoreError
@@ -34,9 +33,9 @@ def command(
 ) -> None:
     """Show the events of one IVORN in the store of PIPELINE, and what became of them.
 
-    One IVORN may have come in several forms; all are shown, newest first, and `--raw` prints the newest. A
-    sink is done with an event that was delivered to it, and with one that its `when` or `sources` left out.
-    With `--refused`, show what was refused under that number. Exit status: 0; 1 if there is none; 2 if the
+    One IVORN may have come in several forms; all are shown, newest first, and `--raw` prints the newest. An
+    event is not wanted by a sink whose `when` or `sources` left it out: `voeflow explain` says why. With
+    `--refused`, show what was refused under that number. Exit status: 0; 1 if there is none; 2 if the
     pipeline, or what was asked, is wrong.
     """
     if attachment is not None and (raw or refused):
@@ -47,7 +46,7 @@ def command(
         if refused:
             _show_refused(_found_refused(store, ivorn), raw, format_)
         else:
-            _show_events(store, found_or_exit(store, ivorn), raw, attachment, format_, look.choosy)
+            _show_events(store, found_or_exit(store, ivorn), raw, attachment, format_)
     except StoreError as error:
         fail(str(error), BAD_PIPELINE)
     finally:
@@ -73,7 +72,6 @@ def _show_events(
     raw: bool,
     attachment: str | None,
     format_: str,
-    choosy: Collection[str],
 ) -> None:
     if (raw or attachment is not None) and len(found) > 1:
         click.echo(f"the newest of {len(found)} events of this IVORN:", err=True)
@@ -86,7 +84,7 @@ def _show_events(
             click.echo(json.dumps(_everything(store, store.complete(stored)), ensure_ascii=True))
     else:
         for stored in found:
-            _show(store, store.complete(stored), choosy)
+            _show(store, store.complete(stored))
 
 
 def _attached(stored: StoredEvent, name: str) -> bytes:
@@ -111,7 +109,13 @@ def _everything(store: StoreReader, stored: StoredEvent) -> dict[str, Any]:
     return {
         **whole(stored, reread(stored).event),
         "deliveries": [
-            {"sink": d.sink, "state": d.state, "attempts": d.attempts, "reason": d.reason}
+            {
+                "sink": d.sink,
+                "state": d.state,
+                "attempts": d.attempts,
+                "reason": d.reason,
+                "at": None if d.at is None else show_time(d.at, "milliseconds"),
+            }
             for d in deliveries_of(store, stored.seq)
         ],
         "verdicts": [
@@ -120,7 +124,7 @@ def _everything(store: StoreReader, stored: StoredEvent) -> dict[str, Any]:
     }
 
 
-def _show(store: StoreReader, stored: StoredEvent, choosy: Collection[str]) -> None:
+def _show(store: StoreReader, stored: StoredEvent) -> None:
     facts = _everything(store, stored)
     click.echo(click.style(printable(stored.ivorn, 1000), bold=True))
     position = facts.pop("position")
@@ -146,19 +150,17 @@ def _show(store: StoreReader, stored: StoredEvent, choosy: Collection[str]) -> N
     for verdict in facts["verdicts"]:
         _line(f"filter {verdict['filter']}", f"{'holds' if verdict['holds'] else 'no'}: {verdict['reason']}")
     for delivery in facts["deliveries"]:
-        state = delivery["state"]
-        # The store knows that a sink is through with it; that it did not want it is no other state.
-        if state == "done" and delivery["sink"] in choosy:
-            state = "done: delivered, or left out by its `when` or `sources`"
-        _line(f"sink {delivery['sink']}", state + _tries(delivery["attempts"], delivery["reason"]))
+        _line(f"sink {delivery['sink']}", _state(**delivery))
 
 
-def _tries(attempts: int, reason: str) -> str:
-    if not reason:
-        return ""
-    # None where the filters gave no answer: the sink itself was not tried.
-    number = {0: "", 1: " after 1 attempt"}.get(attempts, f" after {attempts} attempts")
-    return f"{number}: {reason}"
+def _state(sink: str, state: str, attempts: int, reason: str, at: str | None) -> str:
+    # Where the filters gave no answer there was no attempt: the sink itself was not tried.
+    tries = {0: "", 1: " after 1 attempt"}.get(attempts, f" after {attempts} attempts")
+    if state == "delivered":
+        return f"delivered at {at}{tries if attempts > 1 else ''}"
+    if state == "done":
+        return "done: delivered, or not wanted"  # before the store kept which
+    return f"{state}{tries}: {reason}" if reason else state
 
 
 def _line(name: str, value: object) -> None:
