@@ -81,6 +81,9 @@ def create_file(path: Path) -> None:
     store that is in use take a dozen, and what a crash leaves is in nobody's way. SQLite gives its own files
     the same mode.
 
+    It is made without a write-ahead log: if a close cannot copy that into the file, the disk being full,
+    SQLite tells nobody.
+
     Raises:
         StoreError: it cannot be made.
     """
@@ -88,12 +91,14 @@ def create_file(path: Path) -> None:
         return
     new = path.with_name(f"{path.name}.new")
     try:
-        new.unlink(missing_ok=True)
+        for ending in ("", "-wal", "-shm", "-journal"):  # what an earlier try has left
+            new.with_name(new.name + ending).unlink(missing_ok=True)
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
         try:
             with explained(path, "make"), closing(_connect(new, "rw")) as connection:
-                _set(connection, "synchronous = OFF", *_FILE, *_WRITER)
+                _set(connection, "synchronous = OFF", "journal_mode = MEMORY", *_FILE)
                 migrate(connection, new)
+                _set(connection, *_WRITER)  # all of it is in the file; later it would take an fsync more
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

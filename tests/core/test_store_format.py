@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
@@ -61,6 +62,29 @@ def test_a_store_has_its_name_once_it_is_whole_and_on_disk(
     assert not path.exists()
 
     path.with_name("voeflow.db.new").write_bytes(b"half a database")
+    Store.open(path).close()
+    assert {file.name for file in path.parent.iterdir()} == {"voeflow.db", "voeflow.db.lock"}
+
+
+def test_a_new_store_is_whole_before_it_is_closed_where_a_full_disk_is_not_told(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+
+    def watch(connection: sqlite3.Connection, new: Path) -> None:
+        migrate(connection, new)
+        copy = shutil.copy(new, tmp_path / "copy.db")
+        with closing(sqlite3.connect(copy)) as alone:
+            found.extend(alone.execute("PRAGMA user_version").fetchone())
+
+    monkeypatch.setattr("voeflow._store_format.migrate", watch)
+    Store.open(path).close()
+    assert found == [len(STEPS)]
+
+
+def test_what_an_earlier_try_to_make_a_store_has_left_is_removed(path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(f"voeflow.db.new{ending}").write_bytes(b"half a database")
     Store.open(path).close()
     assert {file.name for file in path.parent.iterdir()} == {"voeflow.db", "voeflow.db.lock"}
 
