@@ -325,7 +325,9 @@ class Node(Protocol):
         ...
 
     async def position_at(self, moment: datetime) -> int:
-        """Give the position of the last event that the node received before a moment, by its own clock.
+        """Give the position after which all lies that the node received since a moment, by its own clock.
+
+        Where that clock was put back meanwhile, some that was received earlier may lie there, too.
 
         Raises:
             StoreError: the store cannot be read.

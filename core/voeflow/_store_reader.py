@@ -15,7 +15,7 @@ from voeflow._errors import StoreError
 from voeflow._notice import Attachment
 from voeflow._store_asked import anything_asked, asked_for
 from voeflow._store_format import connect_to_read, explained, format_of
-from voeflow._store_marks import UNMARKED
+from voeflow._store_marks import UNMARKED, Times
 from voeflow._store_places import Known, find_place
 from voeflow._store_records import StoredEvent, Waiting
 from voeflow._store_tables import STEPS
@@ -47,6 +47,7 @@ class StoreReader:
     path: Path
     _reader: sqlite3.Connection
     _reading: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _times: Times = attrs.field(factory=Times, init=False)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -197,21 +198,16 @@ class StoreReader:
             return row[0] if row is not None else None
 
     def position_at(self, moment: float) -> int:
-        """Give the position of the last event received before a moment, in seconds since 1970, UTC.
+        """Give the position after which all lies that was received since a moment.
 
-        Where the clock was put back meanwhile, it is before one of the moments that this could mean.
+        Where the clock was put back meanwhile, some that was received before the moment may lie there, too.
+
+        Args:
+            moment: in seconds since 1970, UTC.
         """
         with self._reading, explained(self.path, "read"):
-            row = self._reader.execute(
-                f"""SELECT seq FROM (
-                    SELECT * FROM (
-                        SELECT seq, received FROM marks WHERE received >= ?1 ORDER BY received LIMIT 1
-                    ) UNION ALL
-                    SELECT seq, received FROM events WHERE {UNMARKED} AND received >= ?1
-                ) ORDER BY received, seq LIMIT 1""",  # noqa: S608 - our own words
-                (moment,),
-            ).fetchone()
-            return row[0] - 1 if row is not None else last_seq(self._reader)
+            first = self._times.first_since(self._reader, moment)
+            return first - 1 if first is not None else last_seq(self._reader)
 
     def bookmarks(self, source: str) -> dict[str, str]:
         """Give what a source has noted, by the names it gave."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.stored import new_event, news
-from voeflow import _store_write
+from voeflow import _store_marks, _store_write
 from voeflow._errors import StoreError
 from voeflow._store import Store, StoreReader
 from voeflow._store_marks import MARKED_AT_ONCE
@@ -77,10 +77,29 @@ def test_positions_are_found_by_time(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("marking")
-def test_a_position_is_found_by_time_though_the_clock_was_put_back(store: Store) -> None:
-    for number, received in enumerate([1000.0, 2000.0, 1001.0, 1002.0, 1003.0]):
+def test_all_that_was_received_since_lies_after_a_position_though_the_clock_was_put_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_store_marks, "_BLOCK", 3)
+    for number, received in enumerate([1000.0, 1001.0, 1004.0, 1005.0, 1002.0, 1003.0, 1006.0, 1007.0]):
         store.append([new_event(number, received=received)])
-    assert [store.position_at(moment) for moment in (1000.5, 1002.5, 1003.5)] == [2, 4, 1]
+    moments = (1001.0, 1001.5, 1004.5, 1005.5, 1006.5, 1007.5)
+    for _ in range(2):  # once looked at, and once remembered
+        assert [store.position_at(moment) for moment in moments] == [1, 2, 3, 6, 7, 8]
+
+
+def test_a_position_is_found_by_time_without_looking_through_the_log_again(store: Store) -> None:
+    store.append([new_event(number, received=1000.0 + number) for number in range(10_000)])
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    store.position_at(11_000.0 - 1)
+    store._reader.set_progress_handler(count, 1000)  # called after so many of SQLite's steps
+    assert store.position_at(10_500.0) == 9500
+    assert steps[0] < 10
 
 
 @pytest.mark.usefixtures("marking")
@@ -89,10 +108,14 @@ def test_what_is_pruned_is_found_no_more(store: Store) -> None:
         store.append([new_event(number, ivorn="ivo://a/b#c", received=1000.0 - number)])
     assert store.prune(998.0, 2) == 2, "the oldest, which are the newest in the log"
     assert [event.seq for event in find(store, "ivo://a/b#c")] == [5, 4, 3, 2, 1]
-    assert store.position_at(995.0) == 4
+    assert store.position_at(995.0) == 0
     assert news(store.append([new_event(7, ivorn="ivo://a/b#d")])) == [8]
     assert store.earlier("ivo://a/b#") == ["ivo://a/b#c", "ivo://a/b#d"]
     assert [event.seq for event in find(store, "ivo://a/b#d")] == [8]
+    assert store.prune(999.5, 10) == 4
+    assert store.position_at(995.0) == 0
+    assert store.prune(2000.0, 10) == 2
+    assert store.position_at(995.0) == 8
 
 
 def test_a_batch_that_comes_to_nothing_leaves_no_mark(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

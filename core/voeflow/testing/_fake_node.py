@@ -245,7 +245,8 @@ class FakeNode:
     async def position_at(self, moment: datetime) -> int:
         """See `voeflow.Node.position_at`."""
         await trio.lowlevel.checkpoint()
-        return sum(received < moment for received, _ in self.log)
+        since = (position for position, (received, _) in enumerate(self.log) if received >= moment)
+        return next(since, len(self.log))
 
     def _settle(self, delivery: Delivery, ending: Ending) -> None:
         self.settled[delivery.event.ivorn] = "done" if ending is None else str(ending)
