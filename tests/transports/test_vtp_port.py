@@ -17,6 +17,7 @@ from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, connected, running
 from transports.vtp_support import clock
 from voeflow_transports.vtp import _authors, _door
+from voeflow_transports.vtp._connection import Connection
 from voeflow_transports.vtp._crowd import network_of
 from voeflow_transports.vtp._frames import frame
 from voeflow_transports.vtp._messages import write_ack, write_authenticate, write_iamalive
@@ -115,6 +116,33 @@ async def test_an_address_that_sends_too_fast_is_slowed_down_and_told() -> None:
     assert [each.raw for each in node.submitted if b"flood" in each.raw] == events
     assert [each.raw for each in node.submitted][-1] == events[-1]
     assert told_of(logs, "author has to wait") == ["its address sends more than 4 events a second"]
+
+
+@pytest.mark.usefixtures("_all_counted")
+async def test_of_an_author_that_has_to_wait_no_more_is_read_before_what_was_read_is_submitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, receive_nowait = 0, Connection.receive_nowait
+
+    def count(connection: Connection, most: int) -> bytes | None:
+        nonlocal read
+        data = receive_nowait(connection, most)
+        read += len(data or b"")
+        return data
+
+    monkeypatch.setattr(Connection, "receive_nowait", count)
+    events = [voevent(f"ivo://a.b/flood#{number}") for number in range(500)]
+    node = FakeNode()
+    async with (
+        running(receive(event_rate=20.0, event_burst=1), node) as (listener,),
+        connected(listener.port, own=HERE) as flood,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(flood.send, *events)
+        for _ in range(6):
+            assert (await flood.message()).role == "ack"
+        nursery.cancel_scope.cancel()
+    assert 0 < read <= 2 * 2**16  # the kernel, and then the author, has the rest
 
 
 @pytest.mark.usefixtures("_all_counted")

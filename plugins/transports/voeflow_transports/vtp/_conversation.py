@@ -105,6 +105,10 @@ class Conversation:
         self._held_up = False
         now = trio.current_time()
         self.machine.grant_time(now)
+        self._read_on(now)
+
+    def _read_on(self, now: float) -> None:
+        """Read more, but not before all that was read is submitted: what waits for that is bounded so."""
         if self._found:
             self.resume(now)
         else:
@@ -123,7 +127,7 @@ class Conversation:
             return
         if self._resting:
             self._resting = 0.0
-            self._read(now)  # what has come meanwhile counts
+            self._read_on(now)  # what has come meanwhile counts
             return
         self.machine.tick(now)
         self.resume(now)
