@@ -203,7 +203,8 @@ def _complaints_reading(validator: etree.XMLSchema, root: etree._Element) -> Seq
                 return list(parser.feed_error_log)
         parser.close()
     except etree.XMLSyntaxError as error:
-        return list(error.error_log)
+        # The error's own log is that of the whole thread, in which the complaints about other packets stand.
+        return list(parser.feed_error_log) or list(error.error_log)[-1:]
     return ()
 
 

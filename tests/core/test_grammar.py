@@ -565,6 +565,13 @@ def test_a_packet_full_of_mistakes_is_checked_by_reading_it() -> None:
     assert found(body) == ["attribute nmae is not allowed in Param"]  # would take 10 s on its tree
 
 
+def test_a_packet_checked_by_reading_it_is_told_its_own_mistakes_alone() -> None:
+    strange = " ".join(f"strange{n}=''" for n in range(250))
+    other = root_of(voevent(body=f"<What {strange}/>"))
+    assert len(defects(other)) == 5
+    assert found("<stray/>" * 4_000) == ["stray is not allowed where it stands"]
+
+
 def test_a_large_packet_without_mistakes_is_valid() -> None:
     row = "<TR><TD>1</TD><TD>2</TD></TR>"
     assert found(f"<What><Table><Data>{row * 10_000}</Data></Table></What>") == []
