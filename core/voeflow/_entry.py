@@ -19,6 +19,9 @@ from voeflow._text import printable
 
 log = structlog.get_logger()
 
+#: The longest text that is kept of where something was found, in characters; a path may be as long.
+_MAX_WHERE = 4096
+
 
 def _ignore(_: object) -> None:
     """Tell nobody."""
@@ -122,10 +125,11 @@ def refuse(entry: Entry, error: EventError, ivorn: str | None) -> Refusal:
         raw=entry.raw,
         reason=str(error),
         source=entry.source,
-        peer=entry.peer,
+        # What cannot be stored, such as the name of a file that is no UTF-8, would fail the whole batch.
+        peer=printable(entry.peer, _MAX_WHERE),
         received=entry.received.timestamp(),
         ivorn=ivorn,
-        where=entry.where,
+        where=printable(entry.where, _MAX_WHERE),
     )
 
 

@@ -152,7 +152,7 @@ class Node(Protocol):
                 or has no IVORN.
             peer: who sent it, for the log: an address.
             where: where it was found, kept with a packet that is refused: `topic gcn.classic.voevent.X,
-                partition 0, offset 12`.
+                partition 0, offset 12`. What does not print is kept as its escape.
             check: is asked about the event once it has been read, in a worker thread, before it is stored or
                 known for a duplicate: whether this peer may say this, for instance. What it returns, unless
                 that is empty, is the reason for which the event is refused, and told to its author: keep it
@@ -261,6 +261,9 @@ class Node(Protocol):
         Args:
             name: of what is followed: a broker, a topic. There should be few.
             value: what replaces the note under that name: an offset, say; some hundred characters at most.
+
+        Raises:
+            ValueError: one of them holds what UTF-8 cannot, as the name of a file may.
         """
         ...
 

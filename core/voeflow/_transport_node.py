@@ -121,6 +121,14 @@ class NodeOfTransport:
 
     def bookmark(self, name: str, value: str) -> None:
         """See `voeflow.Node.bookmark`."""
+        _check_types("bookmark", self.name, (name, str), (value, str))
+        try:
+            (name + value).encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"bookmark() of transports.{self.name}: expected text that can be written as UTF-8, "
+                f"got {name!r} and {value!r}"
+            ) from None
         self._bookmarks.note(self.name, name, value)
 
     async def bookmarks(self) -> Mapping[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +20,8 @@ import voeflow
 from support.nodes import running
 from support.samples import voevent
 from voeflow._raised import Raised, describe
+from voeflow._store import Store
+from voeflow._store_select import Selection, select_refused
 
 PIPELINE = """
 [transports.in]
@@ -240,6 +244,42 @@ async def test_a_submission_of_the_wrong_type_is_its_own_plugin_s_failure(
     async with running(tmp_path, PIPELINE) as (pipeline, _):
         with pytest.raises(TypeError, match=r"transports\.in: expected bytes"):
             await pipeline.transports["in"].instance.node.submit(raw, peer=peer)
+
+
+async def test_a_file_whose_name_is_no_text_fails_no_packet_of_its_batch(tmp_path: Path) -> None:
+    """Such a name is legal on Linux: the bytes that are no UTF-8 are surrogates in Python."""
+    async with running(tmp_path, PIPELINE) as (pipeline, _):
+        node = pipeline.transports["in"].instance.node
+        answers: dict[str, voeflow.Submission] = {}
+
+        async def submit(name: str, raw: bytes, **found: str) -> None:
+            answers[name] = await node.submit(raw, **found)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(submit, "before", voevent("ivo://obspm.gepi/svom#1"))
+            nursery.start_soon(partial(submit, "odd", b"<html/>", where="caf\udce9.xml", peer="\ud800"))
+            nursery.start_soon(submit, "after", voevent("ivo://obspm.gepi/svom#2"))
+
+    outcomes = {name: answer.outcome for name, answer in answers.items()}
+    assert outcomes == {"before": "accepted", "odd": "refused", "after": "accepted"}
+    with closing(Store.open(tmp_path / "voeflow.db")) as store:
+        (kept,) = select_refused(store, Selection())
+    assert (kept.where, kept.peer) == ("caf\\udce9.xml", "\\ud800")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"), [("topic", 5, TypeError), (b"t", "5", TypeError), ("t", "\udce9", ValueError)]
+)
+async def test_a_bookmark_that_cannot_be_stored_is_its_own_plugin_s_failure(
+    tmp_path: Path, name: Any, value: Any, error: type[Exception]
+) -> None:
+    """All bookmarks are written together."""
+    async with running(tmp_path, PIPELINE) as (pipeline, _):
+        node = pipeline.transports["in"].instance.node
+        node.bookmark("good", "1")
+        with pytest.raises(error, match=r"bookmark\(\) of transports\.in: expected"):
+            node.bookmark(name, value)
+        assert await node.bookmarks() == {"good": "1"}
 
 
 async def test_a_transport_that_fails_as_it_is_stopped_does_not_fail_the_node(tmp_path: Path) -> None:
