@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -161,6 +162,33 @@ def test_what_is_no_usual_ack_is_left_to_the_parser(changed: bytes) -> None:
     assert read_acks(frame(changed)) is None
     assert read_acks(frame(COMET_ACK) + frame(changed)) is None
     read_message(changed)
+
+
+#: What an ack is made of, of which somebody may send any number in a row.
+PIECES = [
+    b' role="ack"',
+    b" ",
+    b"<",
+    b">",
+    b"?",
+    b"w",
+    b":",
+    b"<Origin>",
+    b"</Origin> ",
+    b"<Response></Response>",
+]
+
+
+@given(piece=st.sampled_from(PIECES), at=st.integers(0, len(COMET_ACK)), cut=st.booleans())
+@example(piece=b' role="ack"', at=COMET_ACK.index(b' role="ack"'), cut=True)
+def test_what_is_no_ack_is_known_in_time_in_proportion_to_its_length(
+    piece: bytes, at: int, cut: bool
+) -> None:
+    raw = COMET_ACK[:at] + piece * (2**16 // len(piece)) + (b"" if cut else COMET_ACK[at:])
+    began = time.thread_time()
+    read_acks(frame(raw))
+    is_transport(raw)
+    assert time.thread_time() - began < 0.2  # with the square of the length, it takes seconds
 
 
 @given(noise=st.binary(max_size=60), at=st.integers(0, len(COMET_ACK)))

@@ -43,10 +43,12 @@ _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})
 
 #: An `ack` as Comet, pygcn and voeflow write it. Nothing may match that `read_message` reads otherwise.
+#: Nothing is gone back to that was passed over (`*+`, `(?>`), or the time would grow with the square of the
+#: length.
 _USUAL_ACK = re.compile(
-    rb"""(?:<\?xml[^<>]*\?>\s*)?<(?:\w+:)?Transport(?=\s)[^<>]*\srole="ack"[^<>]*>\s*"""
-    rb"""<Origin>([^<&]*)</Origin>\s*(?:<Response>[^<&]*</Response>\s*)?"""
-    rb"""<TimeStamp>[^<&]*</TimeStamp>\s*</(?:\w+:)?Transport>\s*"""
+    rb"""(?:<\?xml[^<>]*\?>\s*+)?<(?:\w+:)?Transport(?=\s)(?>[^<>]*\srole="ack")[^<>]*+>\s*+"""
+    rb"""<Origin>([^<&]*+)</Origin>\s*+(?:<Response>[^<&]*+</Response>\s*+)?"""
+    rb"""<TimeStamp>[^<&]*+</TimeStamp>\s*+</(?:\w+:)?Transport>\s*+"""
 )
 #: How many comments and processing instructions may stand before the element of a Transport message.
 _MOST_BEFORE = 100
