@@ -94,7 +94,7 @@ class Feed:
 
     async def read_on(self) -> None:
         """Fill the empty queue from the store; where the store cannot be read, say so and wait a while."""
-        position = self._position
+        position, latest = self._position, self._latest
         try:
             envelopes = await trio.to_thread.run_sync(self._read, position)
         except StoreError as error:
@@ -106,7 +106,7 @@ class Feed:
         for envelope in envelopes:
             self._enqueue(envelope)
         if not envelopes:  # what lay between has left the store, its retention over
-            self._position = self._latest
+            self._position = latest  # not what has been offered meanwhile
 
     def _read(self, position: int) -> list[Envelope]:
         stored = self._store.read(position, READ_AT_ONCE, MAX_QUEUED_BYTES)
