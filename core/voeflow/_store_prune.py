@@ -44,13 +44,11 @@ def look_up(connection: sqlite3.Connection, received_before: float, limit: int) 
         received_before: what came in before this is old, in seconds since 1970, UTC.
         limit: how many of each to give at most.
     """
-    cursor = connection.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone()[0]
-    taken = last_seq(connection) if cursor is None else cursor
     events = connection.execute(
         """SELECT seq FROM marks WHERE received < ? AND seq <= ?
         AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = marks.seq)
         ORDER BY received LIMIT ?""",
-        (received_before, taken, limit),
+        (received_before, _taken(connection), limit),
     )
     beyond = connection.execute(
         """SELECT max(id) FROM (SELECT id, sum(length(raw) + ?) OVER (ORDER BY id DESC) AS held FROM refusals)
@@ -70,18 +68,27 @@ def look_up(connection: sqlite3.Connection, received_before: float, limit: int) 
     return Prunable([seq for (seq,) in events], [row for (row,) in refusals], places.fetchall())
 
 
+def _taken(connection: sqlite3.Connection) -> int:
+    """Give the position up to which every sink that is in use has taken the log."""
+    cursor: int | None = connection.execute("SELECT min(cursor) FROM sinks WHERE active").fetchone()[0]
+    return last_seq(connection) if cursor is None else cursor
+
+
 def remove(connection: sqlite3.Connection, prunable: Prunable) -> int:
     """Remove what `look_up` found, within a transaction of the caller's.
 
-    An event for which a delivery has begun to wait in between stays.
+    An event for which a delivery has begun to wait in between stays, and so does one that a sink has still to
+    take that has come back into use.
 
     Returns:
         How many events, refusals and places were removed.
     """
     removed = 0
-    if prunable.events:
-        connection.execute("UPDATE pruned SET seq = max(seq, ?)", (max(prunable.events),))
-    for seq in prunable.events:
+    taken = _taken(connection)
+    events = [seq for seq in prunable.events if seq <= taken]
+    if events:
+        connection.execute("UPDATE pruned SET seq = max(seq, ?)", (max(events),))
+    for seq in events:
         found = connection.execute(
             """DELETE FROM events WHERE seq = ?
             AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.seq = events.seq)""",

@@ -307,3 +307,21 @@ def test_pruning_keeps_an_event_for_which_a_delivery_began_to_wait_meanwhile(
     monkeypatch.setattr(_store, "look_up", then_fail)
     assert store.prune(2000.0, 10) == 1
     assert [event.seq for event in everything(store)] == [1]
+
+
+def test_pruning_keeps_what_a_sink_has_still_to_take_that_comes_back_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.open_sinks(["mail", "archive"])
+    store.append([new_event(n) for n in (1, 2)])
+    store.open_sinks(["mail"])
+    store.save_progress([Progress("mail", 2)])
+
+    def then_come_back(connection: sqlite3.Connection, received_before: float, limit: int) -> Prunable:
+        found = look_up(connection, received_before, limit)
+        assert store.open_sinks(["mail", "archive"])["archive"].cursor == 0
+        return found
+
+    monkeypatch.setattr(_store, "look_up", then_come_back)
+    assert store.prune(5000.0, 100) == 0
+    assert [event.seq for event in store.read(0, 10, 10**6)] == [1, 2]
