@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ import attrs
 from voeflow._errors import StoreError
 from voeflow._notice import Attachment
 from voeflow._store_asked import anything_asked, asked_for
-from voeflow._store_format import connect_to_read, explained, format_of
+from voeflow._store_format import connect_to_read, explained, format_of, roll_back
 from voeflow._store_marks import UNMARKED, Times
 from voeflow._store_places import Known, find_place
 from voeflow._store_records import StoredEvent, Waiting
@@ -126,8 +127,8 @@ class StoreReader:
         Raises:
             StoreError: the store cannot be read.
         """
-        with self._reading, explained(self.path, "read"):
-            rows = self._reader.execute(f"{_LOG} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        with self._one_look() as reader:
+            rows = reader.execute(f"{_LOG} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
             events: list[StoredEvent] = []
             size = 0
             for row in rows:
@@ -136,42 +137,49 @@ class StoreReader:
                 if events and size > max_bytes:
                     break
                 events.append(event)
-            rows.close()  # ends the read transaction, which would keep the log from being emptied
-            return [self._complete(event) for event in events]
+            rows.close()  # else the transaction could not end, which would keep the log from being emptied
+            return [_complete(reader, event) for event in events]
 
     def get(self, seqs: Iterable[int]) -> list[StoredEvent]:
         """Give the events at some positions, in the order asked for; those no longer kept are left out."""
-        with self._reading, explained(self.path, "read"):
-            rows = (self._reader.execute(f"{_LOG} WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
-            return [self._complete(stored_event(row)) for row in rows if row is not None]
+        with self._one_look() as reader:
+            rows = [reader.execute(f"{_LOG} WHERE seq = ?", (seq,)).fetchone() for seq in seqs]
+            return [_complete(reader, stored_event(row)) for row in rows if row is not None]
 
-    def complete(self, event: StoredEvent) -> StoredEvent:
+    def complete(self, event: StoredEvent) -> StoredEvent | None:
         """Give an event of which the packet alone was read with what is kept beside it.
+
+        Returns:
+            The event, or None if it has left the store in between.
 
         Raises:
             StoreError: the store cannot be read.
         """
         if not event.attached:
             return event
-        with self._reading, explained(self.path, "read"):
-            return self._complete(event)
+        with self._one_look() as reader:
+            whole = _complete(reader, event)
+        return whole if sum(len(each.content) for each in whole.attachments) == event.attached else None
 
-    def _complete(self, event: StoredEvent) -> StoredEvent:
-        if not event.attached:
-            return event
-        rows = self._reader.execute(
-            "SELECT name, media_type, content FROM attachments WHERE seq = ? ORDER BY number", (event.seq,)
-        ).fetchall()
-        return attrs.evolve(event, attachments=tuple(Attachment(*row) for row in rows))
+    @contextmanager
+    def _one_look(self) -> Iterator[sqlite3.Connection]:
+        """Read all in one transaction: what is removed meanwhile is there to its end, or not at all."""
+        reader = self._reader
+        with self._reading, explained(self.path, "read"):
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                roll_back(reader)
 
     def find_notice(self, digest: bytes) -> StoredEvent | None:
         """Give the event that a notice with this digest has made, or None."""
-        with self._reading, explained(self.path, "read"):
-            found = self._reader.execute("SELECT seq FROM notices WHERE digest = ?", (digest,)).fetchone()
+        with self._one_look() as reader:
+            found = reader.execute("SELECT seq FROM notices WHERE digest = ?", (digest,)).fetchone()
             if found is None:
                 return None
-            row = self._reader.execute(f"{_LOG} WHERE seq = ?", found).fetchone()
-            return self._complete(stored_event(row)) if row is not None else None
+            row = reader.execute(f"{_LOG} WHERE seq = ?", found).fetchone()
+            return _complete(reader, stored_event(row)) if row is not None else None
 
     def earlier(self, prefix: str, limit: int = MAX_EARLIER) -> list[str]:
         """Give the IVORNs that begin with a prefix, the newest ones, in the order of the log, each once.
@@ -239,6 +247,16 @@ class StoreReader:
         """
         with self._reading, explained(self.path, "read"):
             return asked_for(self._reader, sink, up_to, limit)
+
+
+def _complete(reader: sqlite3.Connection, event: StoredEvent) -> StoredEvent:
+    """Give an event with what is kept beside it."""
+    if not event.attached:
+        return event
+    rows = reader.execute(
+        "SELECT name, media_type, content FROM attachments WHERE seq = ? ORDER BY number", (event.seq,)
+    ).fetchall()
+    return attrs.evolve(event, attachments=tuple(Attachment(*row) for row in rows))
 
 
 def _after_all_with(prefix: str) -> str | bytes:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import base64
 import io
 import json
+import sqlite3
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from click.testing import CliRunner, Result
 
 from support.nodes import Notebook, running
 from support.samples import voevent
-from voeflow import _bookkeeping
+from support.stored import new_event
+from voeflow import Attachment, _bookkeeping
 from voeflow._command import main
 from voeflow._command._progress import MANY, progress
-from voeflow._store import Store
+from voeflow._store import NewEvent, Store
 
 NODE = """
 [transports.in]
@@ -248,3 +252,28 @@ def test_much_work_shows_a_bar_on_a_terminal(
         tell(number)
 
     assert ("exporting" in terminal.getvalue()) is shown
+
+
+def store_of(path: Path, *events: NewEvent) -> Path:
+    """Write a pipeline whose store has these events."""
+    store = Store.open(path / "voeflow.db")
+    store.append(events)
+    store.close()
+    pipeline = path / "pipeline.toml"
+    pipeline.write_text(PIPELINE)
+    return pipeline
+
+
+def test_an_event_that_leaves_the_store_while_it_is_shown_is_told(tmp_path: Path) -> None:
+    notice = Attachment("notice.json", "application/json", b"{}")
+    event = new_event(1, ivorn="ivo://a.bc/d#1", raw=PACKETS[1])
+    pipeline = store_of(tmp_path, attrs.evolve(event, attachments=(notice,)))
+    with closing(sqlite3.connect(tmp_path / "voeflow.db")) as connection:
+        connection.execute("DELETE FROM attachments")
+        connection.commit()
+
+    for command in (["events", "show"], ["events", "show", "--attachment", "notice.json"], ["explain"]):
+        result = voeflow(*command, pipeline, "ivo://a.bc/d#1")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "event ivo://a.bc/d#1 has just left" in result.stderr
+    assert voeflow("events", "list", pipeline, "--where", "not test").exit_code == 1

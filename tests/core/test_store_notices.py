@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.stored import new_event, news
-from voeflow import Attachment
+from voeflow import Attachment, _store_reader
 from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, Refusal, Store, StoreReader
 from voeflow._store_format import connect_to_write, migrate
+from voeflow._store_records import StoredEvent
 from voeflow._store_select import Selection, find, find_refused, select, select_refused
 from voeflow._store_tables import STEPS
 
@@ -42,6 +43,12 @@ def digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
+def whole(store: StoreReader, event: StoredEvent) -> StoredEvent:
+    found = store.complete(event)
+    assert found is not None
+    return found
+
+
 def test_attachments_come_back_with_their_event_however_it_is_read(store: Store) -> None:
     store.append([new_event(1), noted(2, NOTICE, SKY), noted(3, NOTICE)])
     expected = [(), (NOTICE, SKY), (NOTICE,)]
@@ -49,9 +56,9 @@ def test_attachments_come_back_with_their_event_however_it_is_read(store: Store)
     assert [event.attachments for event in store.get([1, 2, 3])] == expected
     looked_at = list(select(store, Selection()))
     assert [event.attached for event in looked_at] == [9, 1009, 0]
-    assert [store.complete(event).attachments for event in looked_at] == expected[::-1]
+    assert [whole(store, event).attachments for event in looked_at] == expected[::-1]
     (found,) = find(store, "ivo://obspm.gepi/svom#2")
-    assert store.complete(found).attachments == (NOTICE, SKY)
+    assert whole(store, found).attachments == (NOTICE, SKY)
 
 
 def test_attachments_count_in_the_bytes_that_are_read_at_once(store: Store) -> None:
@@ -70,6 +77,27 @@ def test_attachments_go_with_their_event(store: Store) -> None:
         assert connection.execute("SELECT seq, name FROM attachments").fetchall() == [(2, "notice.json")]
         assert connection.execute("SELECT seq FROM notices").fetchall() == [(2,)]
     assert store.find_notice(digest(b"1")) is None
+
+
+def test_an_event_that_goes_while_it_is_read_is_read_whole_or_not_at_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append([noted(1, NOTICE, notice=digest(b"1")), noted(2, SKY)], progress=[Progress("mail", 2)])
+    looked_at = list(select(store, Selection()))
+    make = _store_reader.stored_event
+
+    def then_prune(row: tuple[object, ...]) -> StoredEvent:
+        store.prune(2000.0, 1)
+        return make(row)
+
+    with monkeypatch.context() as pruning:
+        pruning.setattr(_store_reader, "stored_event", then_prune)
+        assert [event.attachments for event in store.get([1, 2])] == [(NOTICE,), (SKY,)]
+    store.append([noted(1, NOTICE), noted(2, SKY)], progress=[Progress("mail", 4)])
+    with monkeypatch.context() as pruning:
+        pruning.setattr(_store_reader, "stored_event", then_prune)
+        assert [event.attachments for event in store.read(0, 10, 10**6)] == [(NOTICE,), (SKY,)]
+    assert [store.complete(event) for event in looked_at] == [None, None]
 
 
 def test_of_a_duplicate_nothing_more_is_kept(store: Store) -> None:

@@ -129,6 +129,15 @@ def found_or_exit(store: StoreReader, ivorn: str) -> list[StoredEvent]:
     return found
 
 
+def whole_or_exit(store: StoreReader, stored: StoredEvent) -> StoredEvent:
+    """Give an event with what is kept beside it, or say that it has left the store and exit."""
+    whole = store.complete(stored)
+    if whole is None:
+        click.echo(f"event {printable(stored.ivorn)} has just left {store.path}", err=True)
+        sys.exit(NOTHING)
+    return whole
+
+
 def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoreReader, StoredEvent], bool]:
     """Give what `--where` asks, as a function of an event and the store that has it."""
     if where is None:
@@ -144,8 +153,11 @@ def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoreReader, S
     def holds(store: StoreReader, stored: StoredEvent) -> bool:
         import trio
 
+        whole = store.complete(stored)
+        if whole is None:
+            return False
         try:
-            return trio.run(filters(store).hold, when, reread(store.complete(stored)))
+            return trio.run(filters(store).hold, when, reread(whole))
         except FilterError as error:
             click.echo(f"{printable(stored.ivorn)}: left out: {error}", err=True)
             return False

@@ -11,7 +11,7 @@ import click
 
 from voeflow._command._facts import refusal, show_time, whole
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
-from voeflow._command.events_selection import NOTHING, found_or_exit, open_store
+from voeflow._command.events_selection import NOTHING, found_or_exit, open_store, whole_or_exit
 from voeflow._errors import StoreError
 from voeflow._feed import reread
 from voeflow._store_deliveries import deliveries_of, verdicts_of
@@ -78,13 +78,13 @@ def _show_events(
     if raw:
         sys.stdout.buffer.write(found[0].raw)
     elif attachment is not None:
-        sys.stdout.buffer.write(_attached(store.complete(found[0]), attachment))
+        sys.stdout.buffer.write(_attached(whole_or_exit(store, found[0]), attachment))
     elif format_ == "json":
         for stored in found:
-            click.echo(json.dumps(_everything(store, store.complete(stored)), ensure_ascii=True))
+            click.echo(json.dumps(_everything(store, whole_or_exit(store, stored)), ensure_ascii=True))
     else:
         for stored in found:
-            _show(store, store.complete(stored))
+            _show(store, whole_or_exit(store, stored))
 
 
 def _attached(stored: StoredEvent, name: str) -> bytes:

@@ -18,7 +18,7 @@ from voeflow._command._notices import made_of, reader_of_notices
 from voeflow._command._output import console
 from voeflow._command._pipelines import BAD_PIPELINE, fail, pipeline_argument, read_or_exit
 from voeflow._command._reading import read_event
-from voeflow._command.events_selection import found_or_exit, open_store
+from voeflow._command.events_selection import found_or_exit, open_store, whole_or_exit
 from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
 from voeflow._explain import Explanation, FilterAnswer, SinkAnswer, explain
@@ -91,7 +91,7 @@ def _of_store(pipeline: Pipeline, ivorn: str, source: str) -> _Told:
         newest, *others = found_or_exit(store, ivorn)
         if others:
             click.echo(f"the newest of {1 + len(others)} events of this IVORN:", err=True)
-        event = reread(store.complete(newest)).event
+        event = reread(whole_or_exit(store, newest)).event
         found = _explained(pipeline, attrs.evolve(event, source=source or event.source), store)
         return _Told(store.path, found, stored=True)
     except StoreError as error:
