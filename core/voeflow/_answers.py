@@ -208,7 +208,9 @@ def _truth(value: object) -> bool | None:
 def _shown(result: object) -> str:
     try:
         return printable(repr(result), 60)
-    except Exception:  # noqa: BLE001 - a plugin's __repr__ may raise anything
+    except BaseException as error:  # a plugin's __repr__ may raise anything
+        if Raised.of(error).fault is None:
+            raise
         return f"a {type(result).__name__}"
 
 

@@ -13,7 +13,7 @@ from voeflow._errors import EventError, StoreError
 from voeflow._event import Event, Facts
 from voeflow._ivoid import names_event, parse_ivoid
 from voeflow._node_api import MAX_REASON, Answer, Check, Submission, Validation
-from voeflow._raised import describe
+from voeflow._raised import Raised, describe
 from voeflow._store_records import NewEvent, Refusal
 from voeflow._text import printable
 
@@ -111,11 +111,14 @@ def ask_source(entry: Entry, event: Event) -> EventError | None:
     if entry.check is None:
         return None
     try:
-        reason = entry.check(event)
-    except Exception as bug:  # noqa: BLE001 - whatever a plugin raises; what cannot be judged is not let in
-        log.error("a source could not judge an event", source=entry.source, reason=describe(bug))
+        reason: object = entry.check(event)
+        return EventError(printable(str(reason), MAX_REASON)) if reason else None
+    except BaseException as error:
+        if (fault := Raised.of(error).fault) is None:
+            raise
+        # What cannot be judged is not let in.
+        log.error("a source could not judge an event", source=entry.source, reason=describe(fault))
         return EventError("this node cannot judge it")
-    return EventError(printable(str(reason), MAX_REASON)) if reason else None
 
 
 def refuse(entry: Entry, error: EventError, ivorn: str | None) -> Refusal:

@@ -12,11 +12,8 @@ from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
 from voeflow._mapping_plugins import MappingPlugin
 from voeflow._notice import MAX_ATTACHED, MAX_ATTACHMENTS, Attachment, Earlier, Mapped, Notice
-from voeflow._raised import describe
+from voeflow._raised import Raised, describe
 from voeflow._text import printable
-
-#: What a mapping may raise that is its own fault; SystemExit too, since nothing a notice says stops a node.
-_ANYTHING = (Exception, SystemExit)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -62,8 +59,10 @@ def ask(
         return EventError(printable(bad.reason, 500), bad.line, bad.column)
     except StoreError:
         raise
-    except _ANYTHING as error:
-        return Fault(f"raised {describe(error)}")
+    except BaseException as error:
+        if (fault := Raised.of(error).fault) is None:
+            raise
+        return Fault(f"raised {describe(fault)}")
     if made is None:
         return None
     if not isinstance(made, Mapped):

@@ -13,6 +13,7 @@ import attrs
 from voeflow._errors import Mistake
 from voeflow._names import near_name, nearest
 from voeflow._quantities import Bytes, Seconds, show_seconds
+from voeflow._raised import Raised, describe
 from voeflow._secret import Secret
 from voeflow._shown import LISTS, origin_of, show_type, show_value
 from voeflow._text import printable
@@ -97,8 +98,10 @@ def read_options(
         return cls(**values), []
     except (ValueError, TypeError) as error:
         return None, _found_by_class(cls, values, where) or _mistakes(where, faults_of(error))
-    except Exception as error:  # noqa: BLE001 - a plugin's class may raise anything
-        reason = printable(f"{type(error).__name__}: {error}", 400)
+    except BaseException as error:
+        if (fault := Raised.of(error).fault) is None:
+            raise
+        reason = printable(describe(fault), 400)
         return None, [
             Mistake(where, f"{culprit} failed while it was set up, which is its own fault: {reason}")
         ]
@@ -145,8 +148,10 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
     """
     try:
         types = _types(cls)
-    except Exception as error:  # noqa: BLE001 - evaluating annotations runs whatever they say
-        reason = f"its annotations cannot be read at run time ({type(error).__name__}: {error})"
+    except BaseException as error:  # evaluating annotations runs whatever they say
+        if (fault := Raised.of(error).fault) is None:
+            raise
+        reason = f"its annotations cannot be read at run time ({describe(fault)})"
         return [f"{reason}; import what they name outside `if TYPE_CHECKING`"]
     readers = _readers(Path())
     faults = []
@@ -251,19 +256,22 @@ def _found_by_class(cls: type, values: Mapping[str, Any], where: str) -> list[Mi
             if value is attrs.NOTHING:
                 continue
             object.__setattr__(probe, field.name, _converted(field, value, probe))
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises; only its verdicts count here
+        except BaseException as error:  # noqa: BLE001 - `_verdicts` passes on what is no fault
             mistakes += _verdicts(error, field, where)
     for field in attrs.fields(cls):
         if field.validator is None or not hasattr(probe, field.name):
             continue
         try:
             field.validator(probe, field, getattr(probe, field.name))
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above
             mistakes += _verdicts(error, field, where)
     return mistakes
 
 
-def _verdicts(error: Exception, field: _Field, where: str) -> Iterator[Mistake]:
+def _verdicts(error: BaseException, field: _Field, where: str) -> Iterator[Mistake]:
+    """Give the verdicts of a converter or a validator; whatever else it raises does not count here."""
+    if Raised.of(error).fault is None:
+        raise error
     if isinstance(error, _UNFIT):
         yield from _mistakes(_at(where, _key(field)), faults_of(error))
 

@@ -81,7 +81,9 @@ def words_of(value: object, limit: int = _MAX_WORDS) -> str:
     """Give `str(value)` as one bounded line of printable text; empty where a plugin's own code fails."""
     try:
         return printable(str(value), limit)
-    except Exception:  # noqa: BLE001 - a plugin's __str__ may raise anything, and is called to tell of it
+    except BaseException as error:  # a plugin's __str__ may raise anything, and is called to tell of it
+        if isinstance(error, _PASSING):
+            raise
         return ""
 
 

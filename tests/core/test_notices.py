@@ -221,6 +221,7 @@ SKY = Attachment("sky.fits", "application/fits", b"")
     [
         (raises(KeyError("superevent_id")), r"raised KeyError: 'superevent_id' \(test_notices.py:"),
         (raises(SystemExit(3)), "raised SystemExit: 3"),
+        (raises(BaseException("panic")), "raised BaseException: panic"),  # as an extension in Rust has it
         (raises(RecursionError("maximum")), "raised RecursionError: maximum"),
         (gives(b"<VOEvent/>"), "gave a bytes; it has to give a voeflow.Mapped, or None"),
         (gives(Mapped(b"no XML")), "made what is no VOEvent that can be taken: "),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections import deque
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -294,6 +295,16 @@ def test_anything_else_that_a_class_raises_is_its_own_fault() -> None:
     (mistake,) = mistakes_of(Wary, low=-1, high=0)
     fault = "the handler x failed while it was set up, which is its own fault"
     assert mistake == f"handlers.x: {fault}: RuntimeError: never thought of that"
+
+
+def test_a_class_that_exits_is_its_own_fault_too() -> None:
+    @attrs.frozen
+    class Leaving:
+        gate: int = attrs.field(default=0, validator=lambda *_: sys.exit("no such gate"))
+
+    fault = "the handler x failed while it was set up, which is its own fault"
+    assert mistakes_of(Leaving) == [f"handlers.x: {fault}: SystemExit: no such gate"]
+    assert mistakes_of(Leaving, door=1) == ["handlers.x.door: no such key (the keys are gate)"]
 
 
 def test_a_relative_path_that_is_a_default_is_relative_to_the_file_too() -> None:

@@ -37,7 +37,12 @@ class PanicError(BaseException):
 
 class SpeechlessError(Exception):
     def __str__(self) -> str:
-        raise RuntimeError("no words")
+        raise SystemExit("no words")
+
+
+class _NoAnswer:
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
 
 
 def _raiser(error: Callable[[], BaseException]) -> Callable[[], None]:
@@ -176,7 +181,7 @@ _NumpyBool.__module__, _NumpyBool.__name__ = "numpy", "bool"
 
 class _Unshowable:
     def __repr__(self) -> str:
-        raise RuntimeError("no picture")
+        raise SystemExit("no picture")
 
 
 def _answering(answer: object) -> object:
@@ -244,6 +249,30 @@ async def test_a_submission_of_the_wrong_type_is_its_own_plugin_s_failure(
     async with running(tmp_path, PIPELINE) as (pipeline, _):
         with pytest.raises(TypeError, match=r"transports\.in: expected bytes"):
             await pipeline.transports["in"].instance.node.submit(raw, peer=peer)
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+async def test_what_a_source_raises_as_it_judges_an_event_refuses_that_event_alone(
+    tmp_path: Path, act: Callable[[], object]
+) -> None:
+    async with running(tmp_path, PIPELINE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        bad = await submit(voevent("ivo://obspm.gepi/svom#1"), check=lambda _: act())
+        good = await submit(voevent("ivo://obspm.gepi/svom#2"), check=lambda _: "")
+    assert (bad.outcome, bad.reason) == ("refused", "this node cannot judge it")
+    assert good.outcome == "accepted"
+
+
+@pytest.mark.parametrize(
+    "answer", [SpeechlessError(), _NoAnswer()], ids=["no words", "neither true nor false"]
+)
+async def test_what_a_source_answers_that_is_no_text_refuses_that_event_alone(
+    tmp_path: Path, answer: Any
+) -> None:
+    async with running(tmp_path, PIPELINE) as (pipeline, _):
+        submit = pipeline.transports["in"].instance.node.submit
+        refused = await submit(voevent(), check=lambda _: answer)
+    assert (refused.outcome, refused.reason) == ("refused", "this node cannot judge it")
 
 
 async def test_a_file_whose_name_is_no_text_fails_no_packet_of_its_batch(tmp_path: Path) -> None:
