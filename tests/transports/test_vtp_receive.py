@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import trio.testing
 
 import voeflow
 from support.samples import voevent
-from transports.vtp_node import FakeNode, Peer, accept_all, connected, running, told_logs
+from transports.vtp_node import FakeNode, Peer, accept_all, broadcast, connected, running, told_logs
 from transports.vtp_support import IVOID, clock
-from voeflow_transports.vtp import _authors
+from voeflow_transports.vtp import _authors, _serve
+from voeflow_transports.vtp._addresses import Address
 from voeflow_transports.vtp._connection import Connection
 from voeflow_transports.vtp._frames import frame
+from voeflow_transports.vtp._listeners import Listener, open_listeners
 from voeflow_transports.vtp._messages import Message, write_iamalive
 from voeflow_transports.vtp.receive import VTPReceive
 
@@ -350,6 +353,25 @@ async def test_a_unix_socket_takes_events_and_its_file_is_taken_away(tmp_path: P
         with pytest.raises(OSError, match=f"cannot listen on unix:{path}: another program has it"):
             await receive(listen=(f"unix:{path}",)).run(FakeNode(), task_status=trio.TASK_STATUS_IGNORED)
     assert node.submitted[0][2] == f"unix:{path}"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("transport", [receive, broadcast])
+async def test_a_port_that_is_stopped_as_soon_as_it_listens_leaves_nothing_behind(
+    tmp_path: Path, transport: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def open_and_stop(addresses: Iterable[Address]) -> list[Listener]:
+        opened.extend(await open_listeners(addresses))
+        stopped.cancel()
+        return opened
+
+    opened: list[Listener] = []
+    monkeypatch.setattr(_serve, "open_listeners", open_and_stop)
+    path = tmp_path / "socket"
+    port = transport(listen=("127.0.0.1:0", f"unix:{path}"))
+    with trio.CancelScope() as stopped:
+        await port.run(FakeNode(), task_status=trio.TASK_STATUS_IGNORED)
+    assert [each.fileno() for each in opened] == [-1, -1]
     assert not path.exists()
 
 

@@ -97,12 +97,11 @@ class Authors:
         self._alarmed_by = math.inf
         self._nursery: trio.Nursery
 
-    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+    async def run(self) -> None:
         """Serve them until cancelled; then all are cut off."""
         try:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self.poller.run)
-                task_status.started()
                 await self._keep_time()
         finally:
             for conversation in list(self._present):

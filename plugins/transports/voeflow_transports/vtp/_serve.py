@@ -45,7 +45,7 @@ async def serve(
     Raises:
         OSError: an address cannot be listened on, or a certificate not read.
     """
-    door, listeners = await open_port(name, port)
+    door, listeners = await open_port(name, port, Crowd(port.max_connections))
 
     async def attend_one(connection: Connection) -> None:
         try:
@@ -64,12 +64,16 @@ async def serve(
         await take(door, listeners, poller, enter, task_status=task_status)
 
 
-async def open_port(name: str, port: Port) -> tuple[Door, list[Listener]]:
+async def open_port(name: str, port: Port, crowd: Crowd) -> tuple[Door, list[Listener]]:
     """Read a port's certificates, and listen.
 
     Args:
         name: the transport's table, for the log.
         port: its options.
+        crowd: where its connections are counted.
+
+    Returns:
+        What lets them in, and where they come; to be taken, with `take`, before anything is waited for.
 
     Raises:
         OSError: an address cannot be listened on, or a certificate not read.
@@ -77,7 +81,7 @@ async def open_port(name: str, port: Port) -> tuple[Door, list[Listener]]:
     if port.tls is not None:
         await trio.to_thread.run_sync(port.reload)
     listeners = await open_listeners(port.listen)
-    return Door(name, port, Crowd(port.max_connections)), listeners
+    return Door(name, port, crowd), listeners
 
 
 def tell_failure(name: str, connection: Connection, error: Exception) -> None:

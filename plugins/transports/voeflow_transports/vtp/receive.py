@@ -12,6 +12,7 @@ import voeflow
 from ._allow import read_allow
 from ._authors import Authors, Manner
 from ._binding import Binding, Grant, are_ivoids, read_grants
+from ._crowd import Crowd
 from ._options import above_zero, at_least, some_time
 from ._partials import Partials
 from ._port import NO_CLIENT_CA, Port
@@ -152,8 +153,9 @@ class VTPReceive(Port):
         )
         rates = Rates(self.event_rate, self.event_burst)
         partials = Partials(node.name, max(self.max_partial, node.max_event))
-        door, listeners = await open_port(node.name, self)
-        authors = Authors(node, manner, door.crowd, partials, rates)
+        authors = Authors(node, manner, Crowd(self.max_connections), partials, rates)
+        door, listeners = await open_port(node.name, self, authors.crowd)
         async with trio.open_nursery() as nursery:
-            await nursery.start(authors.run)
+            nursery.start_soon(authors.run)
+            # At once, as it closes the listeners in the end: where this waited, it could be cancelled.
             await take(door, listeners, authors.poller, authors.enter, task_status=task_status)
