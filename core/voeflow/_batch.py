@@ -45,6 +45,8 @@ class Batch:
     def read(self, entries: Sequence[Entry], parse: Callable[[Entry], Event]) -> None:
         """Add packets: parse and judge them, unless that has been done; in a worker thread.
 
+        One for which there is no memory is neither stored nor refused: that is not its fault.
+
         Args:
             entries: the packets.
             parse: reads one; raises `EventError`.
@@ -64,6 +66,12 @@ class Batch:
                 new = to_store(event, entry.notice)  # which reads more of it
             except EventError as unreadable:
                 self.refusals.append(refuse(entry, unreadable, ivorn=None))
+            except MemoryError:
+                log.error(
+                    "no memory to read an event: no receipt is sent, its author will try again",
+                    source=entry.source,
+                    peer=entry.peer,
+                )
             except Exception as bug:  # one packet that trips us must not stop all others
                 log.error("a packet tripped the parser; please report it", peer=entry.peer, exc_info=bug)
                 self.refusals.append(refuse(entry, EventError("this node cannot read it"), ivorn=None))

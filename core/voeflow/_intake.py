@@ -230,8 +230,8 @@ class Intake:
         for entry in batch.entries:
             event = entry.event
             if event is None:
-                assert entry.submission is not None
-                self._refused(entry, entry.submission)
+                if entry.submission is not None:  # else it is not answered, as where the store has failed
+                    self._refused(entry, entry.submission)
                 continue
             place = next(ahead)
             entry.submission = Submission(
@@ -250,9 +250,9 @@ class Intake:
         counts["accepted"] += len(accepted)
         counts["invalid"] += sum([not envelope.event.valid for envelope in accepted])
         counts["duplicate"] += len(batch.places) - len(accepted)
-        counts["refused"] += len(batch.entries) - len(batch.places)
 
     def _refused(self, entry: Entry, submission: Submission) -> None:
+        self.counts["refused"] += 1
         entry.noted("refused")
         self._log.refused(entry, submission)
         self._observers.tell(

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from support.samples import voevent
-from voeflow import Event, EventError
+from voeflow import Event, EventError, StoreError
 from voeflow._batch import Batch
 from voeflow._entry import Entry
 
@@ -86,6 +86,21 @@ def test_a_packet_that_trips_the_node_is_refused_and_the_others_are_kept(
     (line,) = lines
     assert line["event"] == "a packet tripped the parser; please report it"
     assert isinstance(line["exc_info"], RuntimeError)
+
+
+def test_a_packet_that_there_is_no_memory_for_is_neither_stored_nor_refused() -> None:
+    def short_of_memory(entry: Entry) -> Event:
+        if b"large" in entry.raw:
+            raise MemoryError
+        return parse(entry)
+
+    entries = [entry(voevent(ivorn(name))) for name in ("one", "large", "two")]
+    batch = Batch()
+    batch.read(entries, short_of_memory)
+
+    assert [event.ivorn for event in batch.events] == [ivorn("one"), ivorn("two")]
+    assert not batch.refusals
+    assert isinstance(entries[1].answer, StoreError)
 
 
 def test_what_a_notice_was_made_of_is_not_judged_again() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 import voeflow
 from support.nodes import running
@@ -105,3 +106,26 @@ async def test_those_that_come_behind_one_that_is_not_on_disk_yet_are_read_in_th
     assert readers == [True, False, False]
     assert sorted(ivorn[-1] for ivorn, _, _ in seen) == ["1", "2", "3"]
     assert seen[0][0].endswith("#1")
+
+
+@pytest.mark.parametrize("reads_here", [True, False])
+async def test_one_that_there_is_no_memory_for_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_here: bool
+) -> None:
+    parse = voeflow.Event.parse
+
+    def short_of_memory(raw: bytes, **facts: Any) -> voeflow.Event:
+        if b"large" in raw:
+            raise MemoryError
+        return parse(raw, **facts)
+
+    monkeypatch.setattr(voeflow.Event, "parse", short_of_memory)
+    monkeypatch.setattr(_intake, "SHORT", _intake.SHORT * reads_here)
+    async with running(tmp_path, TOML) as (pipeline, node):
+        source = pipeline.transports["in"].instance.node
+        with capture_logs() as logs, pytest.raises(voeflow.StoreError):
+            await source.submit(voevent("ivo://obspm.gepi/svom#large"))
+        assert (await source.submit(b"<html/>")).outcome == "refused"
+        assert (await source.submit(voevent("ivo://obspm.gepi/svom#other"))).outcome == "accepted"
+        assert node._works.intake.counts["refused"] == 1
+    assert [line["log_level"] for line in logs if "no memory" in line["event"]] == ["error"]
