@@ -15,6 +15,7 @@ from lxml import etree
 from voeflow._element import Layout, lay_out
 from voeflow._errors import EventError
 from voeflow._text import printable
+from voeflow._xml_parser import parse
 
 #: The greatest size of a packet in bytes unless a caller says otherwise: the contract's default for
 #: `max_event`. The largest packet that GCN sent is below 20 kB; some authors put images into theirs.
@@ -59,6 +60,7 @@ def parse_xml(
     Raises:
         EventError: it is no XML, or none that is accepted; with line and column where there is a place to
             show.
+        MemoryError: there is no memory to read it with.
     """
     return parse_laid_out(raw, max_bytes, max_depth, max_attributes)[0]
 
@@ -73,7 +75,7 @@ def parse_laid_out(
         raise EventError("no XML: there are no bytes at all")
     layout = lay_out(raw)
     try:
-        root = etree.fromstring(raw, _parser())
+        root = parse(raw)
     except etree.XMLSyntaxError as error:
         raise _as_event_error(error) from None
     except (ValueError, LookupError) as error:  # an encoding that libxml2 has not got
@@ -118,26 +120,6 @@ def text_of(element: etree._Element | None) -> str:
         return ""
     text = element.text if not len(element) else _string(element)
     return str(text).strip() if text else ""
-
-
-def _parser() -> etree.XMLParser:
-    """This thread's parser: one is not to be used by two threads at once."""
-    parser: etree.XMLParser | None = getattr(_per_thread, "parser", None)
-    if parser is None:
-        parser = etree.XMLParser(
-            resolve_entities=False,
-            load_dtd=False,
-            dtd_validation=False,
-            attribute_defaults=False,
-            no_network=True,
-            huge_tree=False,
-            recover=False,
-            remove_comments=False,
-            remove_pis=False,
-            collect_ids=False,  # an index that only id() reads; it costs time
-        )
-        _per_thread.parser = parser
-    return parser
 
 
 def _deeper_than(depth: int) -> etree.XPath:
