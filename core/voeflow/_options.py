@@ -6,13 +6,14 @@ import inspect
 import typing
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from voeflow._errors import Mistake
 from voeflow._names import near_name, nearest
-from voeflow._quantities import Bytes, Seconds, show_seconds
+from voeflow._option_checks import UNFIT, Field, at, key_of, mistakes_at, verdicts
+from voeflow._quantities import Bytes, Seconds, show_bytes, show_seconds
 from voeflow._raised import Raised, describe
 from voeflow._secret import Secret
 from voeflow._shown import LISTS, origin_of, show_type, show_value
@@ -21,10 +22,6 @@ from voeflow._values import Fault, NoReaderError, Readers, UnfitError, faults_of
 from voeflow._xpath import XPath
 
 _Instance = TypeVar("_Instance")
-_Field: TypeAlias = "attrs.Attribute[Any]"
-
-#: What a reader, a converter or a validator raises for a value that does not fit.
-_UNFIT = (ValueError, TypeError, UnfitError)
 
 
 @attrs.frozen
@@ -74,30 +71,33 @@ def read_options(
     """
     readers = _readers(directory)
     types = _types(cls)
-    fields = {_key(field): field for field in _options(cls)}
+    fields = {key_of(field): field for field in _options(cls)}
     mistakes: list[Mistake] = []
     values: dict[str, Any] = {}
     unknown = [key for key in table if key not in fields]
+    required = {key for key, field in fields.items() if field.default is attrs.NOTHING} - table.keys()
     mistakes += [
-        Mistake(_at(where, key), "no such key", _meant(key, fields.keys() | others, above)) for key in unknown
+        Mistake(at(where, key), "no such key", _meant(key, fields.keys() | others, required, above))
+        for key in unknown
     ]
     for key, field in fields.items():
         if key in table:
             try:
                 values[key] = _read(table[key], field, types[field.name], readers)
-            except _UNFIT as error:
-                mistakes += _mistakes(_at(where, key), faults_of(error))
+            except UNFIT as error:
+                mistakes += mistakes_at(at(where, key), faults_of(error))
         elif field.default is attrs.NOTHING:
             problem = f"is missing; expected a value of the type: {_type_text(field, types[field.name])}"
-            mistakes.append(Mistake(_at(where, key), problem, _help(field)))
+            mistakes.append(Mistake(at(where, key), problem, _help(field)))
         elif isinstance(field.default, Path):
             values[key] = resolved(field.default, directory)
     if mistakes:
-        return None, [*mistakes, *_found_by_class(cls, values, where)]
+        unread = table.keys() - values.keys()
+        return None, [*mistakes, *verdicts(cls, types, values, where, unread)]
     try:
         return cls(**values), []
     except (ValueError, TypeError) as error:
-        return None, _found_by_class(cls, values, where) or _mistakes(where, faults_of(error))
+        return None, verdicts(cls, types, values, where) or mistakes_at(where, faults_of(error))
     except BaseException as error:
         if (fault := Raised.of(error).fault) is None:
             raise
@@ -107,11 +107,13 @@ def read_options(
         ]
 
 
-def _meant(key: str, known: Set[str], above: frozenset[str]) -> str:
-    """Say which key an unknown one may have been meant for."""
+def _meant(key: str, known: Set[str], missing: Set[str], above: frozenset[str]) -> str:
+    """Say which key an unknown one may have been meant for; one that is missing is the most likely."""
     own, of_node = near_name(key, known), near_name(key, above)
     if of_node is not None and (own is None or key == of_node):
         return f"{of_node} is a key of the node: write it above all tables"
+    if own is None and len(missing) == 1:
+        return f'did you mean "{next(iter(missing))}", which is missing?'
     return nearest(key, known, "keys")
 
 
@@ -127,13 +129,13 @@ def describe_options(cls: type) -> list[OptionDoc]:
         type_ = types[field.name]
         found.append(
             OptionDoc(
-                name=_key(field),
+                name=key_of(field),
                 type=_type_text(field, type_),
                 default=_default_text(field, type_),
                 help=_help(field),
             )
         )
-        within = _key(field) + ("[]" if origin_of(type_) in LISTS else "")
+        within = key_of(field) + ("[]" if origin_of(type_) in LISTS else "")
         for inner in _classes_in(type_):
             found += [attrs.evolve(each, name=f"{within}.{each.name}") for each in describe_options(inner)]
     return found
@@ -156,21 +158,21 @@ def class_faults(cls: type, reserved: frozenset[str]) -> list[str]:
     readers = _readers(Path())
     faults = []
     for field in _options(cls):
-        if _key(field) in reserved:
-            faults.append(f"its option {_key(field)} has the name of a common key; give it another")
+        if key_of(field) in reserved:
+            faults.append(f"its option {key_of(field)} has the name of a common key; give it another")
         elif field.name not in types:
-            faults.append(f"its option {_key(field)} has no type; annotate it")
+            faults.append(f"its option {key_of(field)} has no type; annotate it")
         else:
             try:
                 readers.of(types[field.name])
             except NoReaderError:
                 shown = show_type(types[field.name])
                 faults.append(
-                    f"its option {_key(field)} is of a type that no pipeline file can hold: {shown}"
+                    f"its option {key_of(field)} is of a type that no pipeline file can hold: {shown}"
                 )
             else:
                 faults += [
-                    f"its option {_key(field)}: {fault}"
+                    f"its option {key_of(field)}: {fault}"
                     for inner in _classes_in(types[field.name])
                     for fault in class_faults(inner, frozenset())
                 ]
@@ -220,7 +222,7 @@ def _types(cls: type) -> dict[str, Any]:
     }
 
 
-def _parameter_type(field: _Field) -> Any:
+def _parameter_type(field: Field) -> Any:
     wrapped: Any = field.converter
     function = wrapped.converter if isinstance(field.converter, attrs.Converter) else wrapped
     if function is None:
@@ -232,7 +234,7 @@ def _parameter_type(field: _Field) -> Any:
     return None if first.annotation is first.empty else first.annotation
 
 
-def _read(value: Any, field: _Field, type_: Any, readers: Readers) -> Any:
+def _read(value: Any, field: Field, type_: Any, readers: Readers) -> Any:
     if field.metadata.get("one_or_many") and not isinstance(value, list):
         try:
             return readers.read([value], type_)
@@ -242,65 +244,13 @@ def _read(value: Any, field: _Field, type_: Any, readers: Readers) -> Any:
     return readers.read(value, type_)
 
 
-def _found_by_class(cls: type, values: Mapping[str, Any], where: str) -> list[Mistake]:
-    """Ask the class's own converters and validators, every one of them: attrs itself stops at the first.
-
-    They are asked on an instance that is never used, and may be incomplete: what they raise for that is
-    ignored.
-    """
-    probe: object = object.__new__(cls)
-    mistakes: list[Mistake] = []
-    for field in attrs.fields(cls):
-        try:
-            value = _default(field, probe) if _key(field) not in values else values[_key(field)]
-            if value is attrs.NOTHING:
-                continue
-            object.__setattr__(probe, field.name, _converted(field, value, probe))
-        except BaseException as error:  # noqa: BLE001 - `_verdicts` passes on what is no fault
-            mistakes += _verdicts(error, field, where)
-    for field in attrs.fields(cls):
-        if field.validator is None or not hasattr(probe, field.name):
-            continue
-        try:
-            field.validator(probe, field, getattr(probe, field.name))
-        except BaseException as error:  # noqa: BLE001 - as above
-            mistakes += _verdicts(error, field, where)
-    return mistakes
-
-
-def _verdicts(error: BaseException, field: _Field, where: str) -> Iterator[Mistake]:
-    """Give the verdicts of a converter or a validator; whatever else it raises does not count here."""
-    if Raised.of(error).fault is None:
-        raise error
-    if isinstance(error, _UNFIT):
-        yield from _mistakes(_at(where, _key(field)), faults_of(error))
-
-
-def _converted(field: _Field, value: Any, instance: object) -> Any:
-    converter: Any = field.converter
-    if converter is None:
-        return value
-    if not isinstance(converter, attrs.Converter):
-        return converter(value)
-    wrapped: Any = converter  # whose attributes attrs' own types leave out
-    extra = ([instance] if wrapped.takes_self else []) + ([field] if wrapped.takes_field else [])
-    return wrapped.converter(value, *extra)
-
-
-def _default(field: _Field, instance: object) -> Any:
-    default: Any = field.default
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
-        return default.factory(*([instance] if default.takes_self else []))
-    return default
-
-
-def _type_text(field: _Field, type_: Any) -> str:
+def _type_text(field: Field, type_: Any) -> str:
     items = typing.get_args(type_)
     alone = f"{show_type(items[0])} or " if field.metadata.get("one_or_many") and items else ""
     return alone + show_type(type_)
 
 
-def _default_text(field: _Field, type_: Any) -> str | None:
+def _default_text(field: Field, type_: Any) -> str | None:
     default: Any = field.default
     if default is attrs.NOTHING:
         return None
@@ -319,35 +269,15 @@ def _shown_default(default: Any, type_: Any) -> str:
     if Seconds in (type_, *typing.get_args(type_)) and isinstance(default, int | float):
         return f'"{show_seconds(default)}"'
     if Bytes in (type_, *typing.get_args(type_)) and isinstance(default, int):
-        return _show_bytes(default)
+        return f'"{shown}"' if (shown := show_bytes(default)) != str(default) else shown
     if isinstance(default, tuple | frozenset | set):
         default = list(default)
     return show_value(getattr(default, "value", default))
 
 
-def _show_bytes(size: int) -> str:
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if size and size % unit == 0:
-            return f'"{size // unit} {name}"'
-    return str(size)
-
-
-def _mistakes(where: str, faults: tuple[Fault, ...]) -> list[Mistake]:
-    return [Mistake(where + fault.path, fault.problem, fault.remedy) for fault in faults]
-
-
-def _at(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
-
-
-def _options(cls: type) -> list[_Field]:
+def _options(cls: type) -> list[Field]:
     return [field for field in attrs.fields(cls) if field.init]
 
 
-def _key(field: _Field) -> str:
-    """Give the key that stands for a field: its name in `__init__`, without a leading underscore."""
-    return field.alias or field.name
-
-
-def _help(field: _Field) -> str:
+def _help(field: Field) -> str:
     return str(field.metadata.get("help", ""))

@@ -72,6 +72,14 @@ def show_seconds(seconds: float) -> str:
     return f"{seconds * 1000:.3g} ms" if 0 < seconds < 0.9995 else f"{seconds:.0f} s"
 
 
+def show_bytes(size: int) -> str:
+    """Give a size as a person would write it: `4 MiB`; a number where no larger unit goes into it."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size and size % unit == 0:
+            return f"{size // unit} {name}"
+    return str(size)
+
+
 def _shown(value: object) -> str:
     """Give a value as it stands in a pipeline file."""
     return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -197,6 +197,18 @@ def test_an_unknown_key_names_the_nearest() -> None:
     assert mistakes_of(Every, pasword="x") == ['handlers.x.pasword: no such key (did you mean "password"?)']
 
 
+def test_an_unknown_key_may_be_the_one_that_is_missing() -> None:
+    @attrs.frozen
+    class Port:
+        listen: str
+        allow: str = ""
+
+    assert mistakes_of(Port, port=18098) == [
+        'handlers.x.port: no such key (did you mean "listen", which is missing?)',
+        "handlers.x.listen: is missing; expected a value of the type: string",
+    ]
+
+
 @attrs.frozen
 class Mail:
     to: tuple[str, ...] = attrs.field(metadata={"help": "who gets the mail", "one_or_many": True})
@@ -229,9 +241,76 @@ def test_a_lone_value_stands_for_a_list_where_the_field_says_so() -> None:
 
 def test_every_validator_is_asked_and_keeps_its_words() -> None:
     assert mistakes_of(Mail, to="a@b", server="s", limit=0, hour=5) == [
-        "handlers.x.limit: 'limit' must be >= 1: 0",
+        "handlers.x.limit: expected at least 1, got 0",
         "handlers.x.hour: expected at most 0, got 5",
     ]
+
+
+@attrs.frozen
+class Limited:
+    wait: Seconds = attrs.field(default=Seconds(5.0), validator=attrs.validators.ge(Seconds(5)))
+    longest: Seconds | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.lt(3600))
+    )
+    size: Bytes = attrs.field(default=Bytes(1), validator=attrs.validators.le(2**20))
+    share: float = attrs.field(default=0.5, validator=attrs.validators.gt(0))
+    way: str = attrs.field(default="up", validator=attrs.validators.in_(("up", "down")))
+    name: str = attrs.field(default="abc", validator=attrs.validators.matches_re("[a-c]+"))
+    short: str = attrs.field(default="a", validator=attrs.validators.max_len(3))
+    some: tuple[int, ...] = attrs.field(default=(1,), validator=attrs.validators.min_len(1))
+    odd: int = attrs.field(default=1, validator=attrs.validators.instance_of(int))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("wait", "0", "expected at least 5 s, got 0 s"),
+        ("longest", "2 hours", "expected below 1 hour, got 2 hours"),
+        ("size", "2 MiB", "expected at most 1 MiB, got 2 MiB"),
+        ("share", 0.0, "expected above 0, got 0"),
+        ("way", "left", 'expected "up" or "down", got "left"'),
+        ("name", "x", 'expected what the regular expression [a-c]+ matches, got "x"'),
+        ("short", "abcd", "expected at most 3 characters, got 4"),
+        ("some", [], "expected at least 1 value, got 0"),
+    ],
+)
+def test_attrs_own_validators_are_told_in_words_and_units(key: str, value: object, told: str) -> None:
+    assert mistakes_of(Limited, **{key: value}) == [f"handlers.x.{key}: {told}"]
+
+
+def test_a_key_that_could_not_be_read_is_not_taken_for_one_that_is_not_there() -> None:
+    @attrs.frozen
+    class Account:
+        username: str = attrs.field(default="")
+        password: Secret = attrs.field(default=Secret(""))
+
+        @username.validator
+        def _both(self, _: object, username: str) -> None:
+            if username and not self.password:
+                raise ValueError("expected a password as well")
+
+    (told,) = mistakes_of(Account, username="me", password={"file": "none"})
+    assert told.startswith("handlers.x.password: the secret's file")
+
+
+@attrs.frozen
+class Made:
+    keys: Path
+    limit: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    _ring: tuple[str, ...] = attrs.field(init=False)
+
+    @_ring.default
+    def _read_keys(self) -> tuple[str, ...]:
+        raise ValueError(f"cannot read {self.keys} up to {self.limit}")
+
+
+def test_what_keeps_something_from_being_made_of_the_keys_is_a_mistake_of_the_table() -> None:
+    assert mistakes_of(Made, keys="a") == ["handlers.x: cannot read /etc/site/a up to 1"]
+
+
+def test_what_follows_from_a_mistake_of_a_key_is_not_told_again() -> None:
+    assert mistakes_of(Made, keys="a", limit=0) == ["handlers.x.limit: expected at least 1, got 0"]
+    assert mistakes_of(Made, keys=5) == ["handlers.x.keys: expected a path, got 5"]
 
 
 def test_validators_are_asked_where_other_keys_are_wrong() -> None:
@@ -412,7 +491,7 @@ def test_every_mistake_of_an_inner_table_is_told_at_its_own_key() -> None:
     assert told == [
         'handlers.x.door.lok: no such key (did you mean "lock"?)',
         "handlers.x.door.lock: is missing; expected a value of the type: path",
-        "handlers.x.door.bolts: 'bolts' must be > 0: 0",
+        "handlers.x.door.bolts: expected above 0, got 0",
         "handlers.x.windows[1].lock: expected a path, got 5",
         "handlers.x.windows[2]: expected a table {lock, code, bolts}, got 7",
     ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import voeflow
 from support.samples import voevent
+from voeflow._options import read_options
 from voeflow_filters._quantity import parse_quantity
 from voeflow_filters._units import parse_unit
 from voeflow_filters.param import Param
@@ -180,6 +182,12 @@ def test_no_text_as_a_unit_does_more_than_be_refused(text: str) -> None:
 def test_a_limit_that_is_none_is_a_mistake(limit: str) -> None:
     with pytest.raises(ValueError, match=r"expected|unit"):
         Param("Speed", above=limit)
+
+
+def test_a_limit_that_is_none_is_told_once_and_of_its_key() -> None:
+    table = {"name": "Speed", "at_least": "7 foo"}
+    _, mistakes = read_options(Param, table, where="filters.test", directory=Path(), culprit="")
+    assert list(map(str, mistakes)) == ["filters.test.at_least: no unit is called 'foo'"]
 
 
 @given(st.floats(1e-30, 1e30))

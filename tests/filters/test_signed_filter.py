@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import pytest
 import voeflow
 from support.gnupg import GnuPG, clear_signed, gnupg, in_comment
 from support.samples import voevent
+from voeflow._pipeline import load_pipeline
+from voeflow._plugins import load_plugins
 from voeflow_filters.signed import Signed
 
 AUTHOR = "ivo://obspm.gepi/svom"
@@ -356,6 +359,31 @@ def test_every_flipped_bit_of_a_signature_is_noticed_or_harmless(gpg: GnuPG, key
         assert found.reason.isprintable()
 
 
+def told(directory: Path, keys: str) -> list[str]:
+    """What `voeflow check` says of a filter of these keys."""
+    path = directory / "pipeline.toml"
+    path.write_text(
+        f'[transports.in]\nplugin = "vtp-receive"\nlisten = "8098"\n'
+        f'[filters.genuine]\nplugin = "signed"\n{keys}\n'
+    )
+    with pytest.raises(voeflow.PipelineError) as found:
+        load_pipeline(path, load_plugins(), {})
+    return [str(each) for each in found.value.mistakes if each.where.startswith("filters")]
+
+
+def test_a_mistake_in_the_keyring_is_told_of_the_key_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mistake,) = told(tmp_path, 'keys = "none"\nmax_age = "1 day"')
+    assert mistake == (
+        f"filters.genuine.keys: cannot read {tmp_path / 'none'}: No such file or directory; "
+        "expected a directory of public keys"
+    )
+    monkeypatch.setitem(sys.modules, "pysequoia", None)
+    (mistake,) = told(tmp_path, 'keys = "none"')
+    assert mistake.startswith("filters.genuine: this filter needs pysequoia, which is not installed")
+
+
 def test_mistakes_in_the_keyring_are_told(gpg: GnuPG, key: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a directory of public keys"):
         Signed(tmp_path / "nowhere")
@@ -364,7 +392,7 @@ def test_mistakes_in_the_keyring_are_told(gpg: GnuPG, key: str, tmp_path: Path) 
     ring(gpg, tmp_path, key)
     (tmp_path / ".hidden").write_text("no key")
     Signed(tmp_path)
-    with pytest.raises(ValueError, match="which is not in"):
+    with pytest.raises(ValueError, match="is not in"):
         Signed(tmp_path, {AUTHOR: "0" * 40})
     with pytest.raises(ValueError, match="fingerprint of a key"):
         Signed(tmp_path, {AUTHOR: key[-8:]})

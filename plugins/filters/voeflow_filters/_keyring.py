@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pysequoia import Cert
 
 #: What is said where pysequoia is not installed.
-MISSING = "it needs pysequoia, which is not installed: pip install 'voeflow[openpgp]'"
+MISSING = "this filter needs pysequoia, which is not installed: pip install 'voeflow[openpgp]'"
 
 #: The greatest size of a file with keys, in bytes: a key with photographs and many signatures has 100 kB.
 _MAX_FILE = 2**22
@@ -51,6 +52,20 @@ class Key:
         return f"{self.fingerprint.upper()}{name}"
 
 
+def check_installed() -> None:
+    """See that pysequoia is there.
+
+    Raises:
+        ValueError: it is not; the message says what to do.
+    """
+    try:
+        found = importlib.util.find_spec("pysequoia")
+    except ValueError:  # a module without a spec stands in its place
+        found = None
+    if found is None:
+        raise ValueError(MISSING)
+
+
 def read_keyring(directory: Path) -> tuple[Key, ...]:
     """Read every key in the files of a directory, binary or armoured; hidden files are passed over.
 
@@ -58,13 +73,10 @@ def read_keyring(directory: Path) -> tuple[Key, ...]:
         At least one, in order of fingerprint. One that is in several files is put together from them.
 
     Raises:
-        ValueError: pysequoia is missing, the directory or a file cannot be read, or it is not one of keys;
-            the message says which.
+        ValueError: the directory or a file cannot be read, or it is not one of keys; the message says which.
     """
-    try:
-        from pysequoia import Cert
-    except ImportError:
-        raise ValueError(MISSING) from None
+    from pysequoia import Cert
+
     found: dict[str, Cert] = {}
     for path in _files(directory):
         try:

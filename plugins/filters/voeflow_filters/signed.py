@@ -11,7 +11,7 @@ import attrs
 import voeflow
 
 from ._ivoids import folded
-from ._keyring import Key, read_keyring
+from ._keyring import Key, check_installed, read_keyring
 from ._signatures import FAULTS, Finding, findings
 
 #: Where a packet may name an author: other filters find them all, if it breaks its grammar.
@@ -65,6 +65,11 @@ class Signed:
     _ring: tuple[Key, ...] = attrs.field(init=False, repr=False)
     _allowed: tuple[tuple[str, frozenset[str]], ...] = attrs.field(init=False, repr=False, eq=False)
 
+    @keys.validator
+    def _check_keys(self, _: object, keys: Path) -> None:
+        if not self._ring:
+            read_keyring(keys)  # which says why
+
     @authors.validator
     def _check_authors(self, _: object, authors: Mapping[str, str | tuple[str, ...]]) -> None:
         for author, fingerprints in authors.items():
@@ -79,6 +84,8 @@ class Signed:
                         f'expected the fingerprint of a key, 40 (or 64) hexadecimal digits, got "{each}"; '
                         "`gpg --fingerprint` shows it"
                     )
+                if self._ring and not any(key.has(_plain(each)) for key in self._ring):
+                    raise ValueError(f'the key "{each}" is not in {self.keys}: put it there')
 
     @max_age.validator
     def _check_age(self, _: object, age: float | None) -> None:
@@ -87,16 +94,15 @@ class Signed:
 
     @_ring.default
     def _read_keys(self) -> tuple[Key, ...]:
-        return read_keyring(self.keys)
+        check_installed()
+        try:
+            return read_keyring(self.keys)
+        except ValueError:  # which is a mistake of `keys`: its validator tells it
+            return ()
 
     @_allowed.default
     def _read_authors(self) -> tuple[tuple[str, frozenset[str]], ...]:
         allowed = {folded(author): frozenset(map(_plain, _listed(by))) for author, by in self.authors.items()}
-        for fingerprint in sorted(frozenset[str]().union(*allowed.values())):
-            if _FINGERPRINT.fullmatch(fingerprint) and not any(key.has(fingerprint) for key in self._ring):
-                raise ValueError(
-                    f"authors names the key {fingerprint.upper()}, which is not in {self.keys}: put it there"
-                )
         return tuple(sorted(allowed.items(), key=lambda each: (each[0].endswith("*"), -len(each[0]))))
 
     def matches(self, event: voeflow.Event) -> voeflow.Verdict:
