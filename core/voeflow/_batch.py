@@ -36,6 +36,11 @@ class Batch:
     failure: StoreError | None = None
     ready: bool = False
 
+    @property
+    def size(self) -> int:
+        """How many bytes its packets hold."""
+        return sum([entry.size for entry in self.entries])
+
     def add(self, batch: Batch) -> None:
         """Add another, that was read, behind this."""
         self.entries += batch.entries

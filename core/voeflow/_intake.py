@@ -38,7 +38,7 @@ log = structlog.get_logger()
 #: seconds; and for how long threads read after one that took longer, since one can be made to take 20 ms.
 SHORT, SLOW, PAUSE = 2**14, 0.005, 2.0
 
-#: How many bytes may wait for a worker thread; who submits more waits for room.
+#: How many bytes may be on their way to disk; who submits more waits for room.
 MAX_WAITING_BYTES = 32 * 2**20
 
 _ANSWERED = attrgetter("answered")
@@ -203,7 +203,7 @@ class Intake:
 
     def _hand_on(self, batch: Batch) -> None:
         """Offer what is new to the sinks, answer for every packet, and say so."""
-        self._room.unpark_all()  # the threads have taken more
+        self._room.unpark_all()
         accepted: list[Envelope] = []
         if batch.failure is not None:
             for entry in batch.entries:

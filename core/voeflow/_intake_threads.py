@@ -42,6 +42,7 @@ class IntakeThreads:
         read: adds packets that it reads to a batch; in a thread.
         hand_on: is called on the event loop with what has been stored, in order.
         unfinished: how many packets were put and not handed on.
+        bytes_waiting: how many bytes these hold.
     """
 
     def __init__(
@@ -51,11 +52,10 @@ class IntakeThreads:
         self.read = read
         self.hand_on = hand_on
         self.unfinished = 0
+        self.bytes_waiting = 0
         self._waiting: SimpleQueue[Entry | Batch | None] = SimpleQueue()
         self._calls: SimpleQueue[None] = SimpleQueue()  # the second thread
         self._resting = False  # whether that waits for a call
-        self._bytes_put = 0  # written by the event loop alone
-        self._bytes_taken = 0  # written by who takes
         self._taking = threading.Lock()
         self._taken: deque[Batch] = deque()  # in order, and not stored yet
         self._turn = threading.Lock()  # to store
@@ -67,7 +67,7 @@ class IntakeThreads:
     def put(self, entry: Entry) -> None:
         """Have a packet read and stored, whatever waits already."""
         self.unfinished += 1
-        self._bytes_put += entry.size
+        self.bytes_waiting += entry.size
         self._waiting.put(entry)
         if self.unfinished > 1 and self._resting:
             self._resting = False
@@ -76,13 +76,9 @@ class IntakeThreads:
     def put_read(self, batch: Batch) -> None:
         """Have stored what has been read already; only while nothing is unfinished, so that order is kept."""
         self.unfinished += len(batch.entries)
+        self.bytes_waiting += batch.size
         batch.ready = True
         self._waiting.put(batch)
-
-    @property
-    def bytes_waiting(self) -> int:
-        """How many bytes wait to be read."""
-        return self._bytes_put - self._bytes_taken
 
     async def run(self) -> None:
         """Work until cancelled; then what has been read is stored and handed on, and what waits is let go.
@@ -160,9 +156,7 @@ class IntakeThreads:
         if isinstance(first, Batch):
             return first, []
         more = [self._waiting.get() for _ in range(min(_AT_ONCE - 1, self._waiting.qsize()))]
-        entries = [entry for entry in (first, *more) if isinstance(entry, Entry)]
-        self._bytes_taken += sum([entry.size for entry in entries])
-        return Batch(), entries
+        return Batch(), [entry for entry in (first, *more) if isinstance(entry, Entry)]
 
     def _is_ready(self) -> bool:
         """Whether the oldest that has been taken can be stored."""
@@ -190,6 +184,7 @@ class IntakeThreads:
             while self._stored:
                 batch = self._stored.popleft()
                 self.unfinished -= len(batch.entries)
+                self.bytes_waiting -= batch.size
                 self.hand_on(batch)
         except Exception as error:  # noqa: BLE001 - raised where the node sees it, in `run`
             self._fault = error

@@ -129,3 +129,25 @@ async def test_one_that_there_is_no_memory_for_is_not_answered(
         assert (await source.submit(voevent("ivo://obspm.gepi/svom#other"))).outcome == "accepted"
         assert node._works.intake.counts["refused"] == 1
     assert [line["log_level"] for line in logs if "no memory" in line["event"]] == ["error"]
+
+
+async def test_who_submits_waits_while_the_disk_hangs_and_too_much_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, go_on = Store.append, threading.Event()
+
+    def slow(self: Store, *args: Any) -> Any:
+        assert go_on.wait(20)
+        return append(self, *args)
+
+    monkeypatch.setattr(Store, "append", slow)
+    monkeypatch.setattr(_intake, "MAX_WAITING_BYTES", 3 * len(voevent("ivo://obspm.gepi/svom#0")))
+    async with running(tmp_path, TOML) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        async with trio.open_nursery() as nursery:
+            for number in range(9):
+                nursery.start_soon(submit, voevent(f"ivo://obspm.gepi/svom#{number}"))
+                await trio.testing.wait_all_tasks_blocked()
+            assert len(node._works.intake._room) == 5
+            go_on.set()
+        assert len(await pipeline.handlers["notes"].instance.wait(9)) == 9

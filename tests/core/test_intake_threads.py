@@ -112,6 +112,36 @@ async def test_what_comes_during_a_commit_shares_the_next(
     bench.store.close()
 
 
+async def test_what_has_been_read_and_is_not_on_disk_counts_as_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, go_on, all_read, seen = Store.append, threading.Event(), threading.Event(), list[Entry]()
+
+    def slow(self: Store, *args: object) -> object:
+        assert go_on.wait(20)
+        return append(self, *args)  # type: ignore[arg-type]
+
+    def reading(batch: Batch, entries: Sequence[Entry]) -> None:
+        read(batch, entries)
+        seen.extend(entries)
+        if len(seen) == 60:
+            all_read.set()
+
+    monkeypatch.setattr(Store, "append", slow)
+    bench = Bench(tmp_path, reading)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.threads.run)
+        for number in range(60):
+            bench.threads.put(entry(number))
+        assert await trio.to_thread.run_sync(all_read.wait, 20)
+        assert bench.threads.bytes_waiting == sum(len(entry(number).raw) for number in range(60))
+        go_on.set()
+        await bench.wait(60)
+        assert bench.threads.bytes_waiting == 0
+        nursery.cancel_scope.cancel()
+    bench.store.close()
+
+
 async def test_the_second_thread_sees_to_what_came_before_it_could_be_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
