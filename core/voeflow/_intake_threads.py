@@ -156,6 +156,8 @@ class IntakeThreads:
         if isinstance(first, Batch):
             return first, []
         more = [self._waiting.get() for _ in range(min(_AT_ONCE - 1, self._waiting.qsize()))]
+        if None in more:  # all is over since that was asked
+            self._waiting.put(None)
         return Batch(), [entry for entry in (first, *more) if isinstance(entry, Entry)]
 
     def _is_ready(self) -> bool:

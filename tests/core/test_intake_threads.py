@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 import trio
@@ -191,6 +193,35 @@ async def test_what_has_been_read_when_the_node_ends_is_stored_and_handed_on_and
     assert idle_threads() == 0
     assert trio.testing.active_thread_count() == 0
     assert threading.active_count() <= before + 3  # which trio keeps for a while, for others
+    bench.store.close()
+
+
+class Hesitant(SimpleQueue[Any]):
+    """A queue that, asked how much there is in it, answers when the node has ended."""
+
+    def __init__(self) -> None:
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item, block, timeout)
+        if item is None:
+            self.ended.set()
+
+    def qsize(self) -> int:
+        self.asked.set()
+        assert self.ended.wait(20)
+        return super().qsize()
+
+
+async def test_the_node_may_end_just_when_a_thread_takes_what_waits(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.threads._waiting = waiting = Hesitant()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.threads.run)
+        bench.threads.put(entry(1))
+        assert await trio.to_thread.run_sync(waiting.asked.wait, 20)
+        nursery.cancel_scope.cancel()
+    assert bench.handed_on == [[1]]
     bench.store.close()
 
 
