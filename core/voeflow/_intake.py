@@ -212,12 +212,12 @@ class Intake:
             self._settle(batch, accepted)
             if accepted:
                 self._accepted(accepted)
-        for answered, entries in groupby(batch.entries, _ANSWERED):
-            answers = [entry.answer for entry in entries]
+        for answered, group in groupby(batch.entries, _ANSWERED):
+            entries = list(group)
             try:
-                answered(answers)
+                answered([entry.answer for entry in entries])
             except Exception:  # one source that trips must not stop all others
-                log.exception("a source could not take an answer", source=batch.entries[0].source)
+                log.exception("a source could not take an answer", source=entries[0].source)
         if batch.failure is not None:
             self._log.complain(batch.failure, len(batch.entries))
         else:

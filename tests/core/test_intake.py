@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import running
 from support.samples import voevent
-from voeflow import _intake
+from voeflow import _intake, _wall
+from voeflow._batch import Batch
+from voeflow._entry import Entry
+from voeflow._node_api import Answer
 from voeflow._store import Store
 
 TOML = '[transports.in]\nplugin = "hand"\n[handlers.notes]\nplugin = "notebook"\n'
@@ -151,3 +155,24 @@ async def test_who_submits_waits_while_the_disk_hangs_and_too_much_is_on_its_way
             assert len(node._works.intake._room) == 5
             go_on.set()
         assert len(await pipeline.handlers["notes"].instance.wait(9)) == 9
+
+
+async def test_of_the_sources_in_a_batch_the_one_that_trips_is_named_and_the_others_are_answered(
+    tmp_path: Path,
+) -> None:
+    answered: list[Sequence[Answer]] = []
+
+    def trip(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    def refused(source: str, answered: Callable[[Sequence[Answer]], None]) -> Entry:
+        return Entry(b"x", source, "schema", "", "", _wall.utcnow(), refused="no", answered=answered)
+
+    batch = Batch()
+    entries = [refused("one", answered.append), refused("two", trip), refused("three", answered.append)]
+    batch.read(entries, lambda each: voeflow.Event.parse(each.raw))
+    async with running(tmp_path, TOML) as (_, node):
+        with capture_logs() as logs:
+            node._works.intake._hand_on(batch)
+    assert [line["source"] for line in logs if "could not take an answer" in line["event"]] == ["two"]
+    assert answered == [[entries[0].submission], [entries[2].submission]]
