@@ -184,12 +184,12 @@ class Intake:
         batch.read(entries, self._parse)
 
     def _parse(self, entry: Entry) -> Event:
-        if isinstance(entry.found, EventError):
-            raise entry.found
-        if len(entry.raw) > self.max_event:
+        if len(entry.raw) > self.max_event:  # first, so that it is in these words whoever has read it
             raise EventError(
                 f"{len(entry.raw)} bytes are too long: the pipeline's max_event is {self.max_event}"
             )
+        if isinstance(entry.found, EventError):
+            raise entry.found
         if entry.found is not None:
             return Event.of_facts(entry.found, entry.raw, source=entry.source, received=entry.received)
         return Event.parse(

@@ -209,3 +209,23 @@ async def test_a_burst_is_taken_whether_the_process_lives_or_not(tmp_path: Path,
     assert sorted(stored) == sorted(packets[:50] + packets[51:])
     assert select.select([its_end], [], [], 0)[0]  # it is gone with the node
     os.close(its_end)
+
+
+async def test_a_packet_that_is_too_long_is_refused_in_the_same_words_whoever_has_read_it(
+    tmp_path: Path,
+) -> None:
+    toml = 'max_event = "1 kB"\n[transports.in]\nplugin = "hand"\n'
+    raw = voevent(tail=f"<!--{'x' * 1000}-->")
+    reasons = []
+    async with running(tmp_path, toml) as (pipeline, node):
+        source = pipeline.transports["in"].instance.node
+
+        async def submit() -> None:
+            reasons.append((await source.submit(raw)).reason)
+
+        await submit()
+        await trio.to_thread.run_sync(begun, node._works.intake._reader)
+        async with trio.open_nursery() as nursery:
+            for _ in range(BURST):
+                nursery.start_soon(submit)
+    assert set(reasons) == {f"{len(raw)} bytes are too long: the pipeline's max_event is 1000"}
