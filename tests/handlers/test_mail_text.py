@@ -203,6 +203,7 @@ def test_every_field_can_be_used_and_none_is_missing() -> None:
         ("{ivrn}", r"no field {ivrn}; did you mean {ivorn}\?"),
         ("{xyzzy}", "there are: ivorn, role"),
         ("{}", "no field {}"),
+        ("{snr}", r"summary, and \{param:NAME\} for the Param of that name$"),
         ("{ivorn.__class__}", "no field"),
         ("{ivorn[0]}", "no field"),
         ("{ra:.2f}", "without : or !"),

@@ -99,7 +99,8 @@ def check_template(template: str) -> None:
             continue
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, n=1)
-            hint = f"did you mean {{{near[0]}}}?" if near else f"there are: {', '.join(FIELDS)}"
+            there_are = f"there are: {', '.join(FIELDS)}, and {{{BY_NAME}:NAME}} for the Param of that name"
+            hint = f"did you mean {{{near[0]}}}?" if near else there_are
             raise ValueError(f"there is no field {{{name}}}; {hint}")
         if spec or conversion:
             raise ValueError(f"expected {{{name}}} without : or !")
