@@ -116,8 +116,13 @@ def test_start_makes_the_directory_and_leaves_nothing_in_it(tmp_path: Path) -> N
 
 def test_a_directory_that_cannot_be_made_is_named_at_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"cannot write to the directory .*file/events"):
-        Save(tmp_path / "file" / "events").start()
+    for directory in (tmp_path / "file", tmp_path / "file" / "events"):
+        with pytest.raises(OSError, match="cannot write to the directory") as told:
+            Save(directory).start()
+        assert str(told.value) == (
+            f"cannot write to the directory {directory}: {tmp_path / 'file'} is no directory"
+            " (move it away, or name another directory)"
+        )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -113,10 +113,13 @@ class Save:
             os.close(descriptor)
             probe.unlink()
         except OSError as error:
-            raise OSError(
-                f"cannot write to the directory {self.directory}: {error.strerror or error}"
-                f" (make it writable for the user that runs voeflow, or name another)"
-            ) from error
+            reason, remedy = (
+                error.strerror,
+                "make it writable for the user that runs voeflow, or name another",
+            )
+            if (file := _file_in_its_place(self.directory)) is not None:
+                reason, remedy = f"{file} is no directory", "move it away, or name another directory"
+            raise OSError(f"cannot write to the directory {self.directory}: {reason} ({remedy})") from error
 
     def handle(self, event: voeflow.Event) -> None:
         """Write the event's bytes to its file, which is on disk when this returns; attachments to theirs.
@@ -155,6 +158,14 @@ class Save:
             if len(self._swept) >= _SWEPT_MAX:
                 self._swept.clear()
             self._swept.add(folder)
+
+
+def _file_in_its_place(folder: Path) -> Path | None:
+    """Give what stands where a folder or one of its parents should, and is none."""
+    for place in (folder, *folder.parents):
+        if place.exists():
+            return None if place.is_dir() else place
+    return None
 
 
 def _make_folder(folder: Path, mode: int) -> None:
