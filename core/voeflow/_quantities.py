@@ -13,6 +13,7 @@ Seconds = NewType("Seconds", float)
 Bytes = NewType("Bytes", int)
 
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_SEVERAL = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _MINUTE, _HOUR, _DAY, _WEEK = 60, 3600, 86400, 7 * 86400
 _SECONDS = {
     "ms": 0.001,
@@ -44,7 +45,28 @@ def parse_seconds(value: object) -> Seconds:
             return Seconds(float(number) * _SECONDS[unit])
         if not unit and float(number) == 0:
             return Seconds(0.0)
-    raise ValueError(f'expected a duration such as "30 s", "5 min" or "1 hour", got {_shown(value)}')
+    shown = f"{_shown(value)}{_why_no_duration(value)}"
+    raise ValueError(f'expected a duration such as "30 s", "5 min" or "1 hour", got {shown}')
+
+
+def _why_no_duration(value: object) -> str:
+    """Say what is wrong with a duration, where that can be told."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ": it cannot be negative" if value < 0 else ""
+    if not isinstance(value, str):
+        return ""
+    if _NUMBER_AND_UNIT.fullmatch(value.strip().removeprefix("-")) and value.strip().startswith("-"):
+        return ": it cannot be negative"
+    found = _NUMBER_AND_UNIT.fullmatch(value)
+    if found is not None:
+        number, unit = found.groups()
+        return f": no unit is called {unit}" if unit else f': the unit is missing, as in "{number} s"'
+    parts = _SEVERAL.findall(value)
+    if len(parts) > 1 and not _SEVERAL.sub("", value).strip() and all(unit in _SECONDS for _, unit in parts):
+        total = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        in_minutes = f"{total / _MINUTE:g} min" if total % _MINUTE == 0 else f"{total:g} s"
+        return f': expected one number and one unit, "{in_minutes}"'
+    return ""
 
 
 def parse_bytes(value: object) -> Bytes:

@@ -37,6 +37,26 @@ def test_refuses_what_is_no_duration_and_says_what_is(wrong: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("1 hour 30 min", '"1 hour 30 min": expected one number and one unit, "90 min"'),
+        ("1min 5s", '"1min 5s": expected one number and one unit, "65 s"'),
+        ("1 hour 30 moons", 'got "1 hour 30 moons"'),
+        ("-5 s", '"-5 s": it cannot be negative'),
+        (-5, "-5: it cannot be negative"),
+        ("30", '"30": the unit is missing, as in "30 s"'),
+        ("30 secs", '"30 secs": no unit is called secs'),
+        ("soon", 'got "soon"'),
+        (True, "got True"),
+    ],
+)
+def test_says_what_is_wrong_with_a_duration_where_that_can_be_told(wrong: object, why: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration") as told:
+        parse_seconds(wrong)
+    assert str(told.value).endswith(why)
+
+
+@pytest.mark.parametrize(
     ("text", "size"), [("1 MiB", 2**20), ("512 kB", 512_000), ("1.5 KiB", 1536), ("7 B", 7), (99, 99)]
 )
 def test_reads_a_size(text: object, size: int) -> None:

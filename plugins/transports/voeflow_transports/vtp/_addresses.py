@@ -63,7 +63,7 @@ def read_listen(text: str) -> Address:
     if address is None:
         raise ValueError(
             "expected an address to listen on, HOST:PORT, [IPv6]:PORT, PORT alone for this machine only, "
-            f"or unix:/path, got {text!r}"
+            f"or unix:/path, got {text!r}{_beyond(text)}"
         )
     return address
 
@@ -77,7 +77,8 @@ def read_remote(text: str, default_port: int) -> Address:
     address = _read(text, default_port, least=1)
     if address is None:
         raise ValueError(
-            f"expected an address to connect to, HOST[:PORT], [IPv6][:PORT] or unix:/path, got {text!r}"
+            "expected an address to connect to, HOST[:PORT], [IPv6][:PORT] or unix:/path, "
+            f"got {text!r}{_beyond(text)}"
         )
     return address
 
@@ -114,6 +115,13 @@ def _read(text: str, default_port: int | None, least: int) -> Address | None:
     if any(character.isspace() or not character.isprintable() for character in host):
         return None
     return Address(host, port)
+
+
+def _beyond(text: str) -> str:
+    """Say so where an address is none for its port's sake."""
+    port = text.rpartition(":")[2].lstrip("0")
+    too_large = len(port) > 5 or (len(port) == 5 and port > "65535")
+    return ": ports end at 65535" if port.isascii() and port.isdecimal() and too_large else ""
 
 
 def _is_ipv6(text: str) -> bool:
