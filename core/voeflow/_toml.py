@@ -132,6 +132,11 @@ def _replacement(found: re.Match[str], environ: Mapping[str, str]) -> str:
         return text or argument
     if operator == ":?" and not text:
         raise ValueError(f"the environment variable {name} is not set: {argument or 'it is needed here'}")
+    if text is None and is_secret(name):
+        raise ValueError(
+            f"the environment variable {name} is not set; set it for whatever runs voeflow: "
+            "a secret has no place in this file"
+        )
     if text is None:
         raise ValueError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")
     return text

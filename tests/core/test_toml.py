@@ -52,6 +52,7 @@ def test_what_a_reference_stands_for_is_not_read_again(tmp_path: Path) -> None:
     assert read_toml(path, {"NAME": "${OTHER} $$"}).table == {"key": "${OTHER} $$"}
 
 
+SECRET = "set it for whatever runs voeflow: a secret has no place in this file"
 FORMS = "${NAME}, ${NAME:-default} or ${NAME:?what to say}"
 
 
@@ -59,6 +60,7 @@ FORMS = "${NAME}, ${NAME:-default} or ${NAME:?what to say}"
     ("text", "problem"),
     [
         ("${UNSET}", "the environment variable UNSET is not set; set it, or write ${UNSET:-default}"),
+        ("${MAIL_PASSWORD}", f"the environment variable MAIL_PASSWORD is not set; {SECRET}"),
         ("${UNSET:?ask the mail admin}", "the environment variable UNSET is not set: ask the mail admin"),
         ("${EMPTY:?}", "the environment variable EMPTY is not set: it is needed here"),
         ("${NAME", "the reference '${NAME' has no closing brace; write ${NAME}, or $$ for a dollar sign"),
@@ -129,3 +131,25 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
 )
 def test_what_is_no_toml_is_told_with_a_remedy(tmp_path: Path, text: str, remedy: str) -> None:
     assert remedy in only_mistake(written(tmp_path, text)).remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[handlers.a]\n[handlers.a]",
+            "column 12: the table [handlers.a] is there twice (rename or remove one)",
+        ),
+        ('["a b"]\n["a b"]', 'column 7: the table ["a b"] is there twice (rename or remove one)'),
+        (
+            "[tests]\n[tests]",
+            "column 7: the table [tests] is there twice (of several tests, each is written [[tests]])",
+        ),
+        (
+            "a = {}\na.b = 1\n\n",
+            "column 8: the table a was complete before this line (write all of it in one place)",
+        ),
+    ],
+)
+def test_a_table_that_is_there_twice_is_named_as_it_is_written(tmp_path: Path, text: str, told: str) -> None:
+    assert str(only_mistake(written(tmp_path, text))) == f"is no valid TOML: line 2, {told}"
