@@ -15,6 +15,8 @@ from support.nodes import running
 from support.samples import voevent
 from voeflow._command import main
 from voeflow._command.plugins import _documentation
+from voeflow._event import Event
+from voeflow_filters.role import Role
 
 PIPELINE = """
 [transports.in]
@@ -166,6 +168,19 @@ def test_test_of_what_is_no_event_exits_with_1_and_goes_on(pipeline: Path, packe
     assert result.exit_code == 1
     assert "bad.xml: no VOEvent" in result.output
     assert "trigger-1" in result.output
+
+
+def test_test_exits_with_1_where_a_filter_gives_no_answer(
+    pipeline: Path, packet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def matches(self: object, event: Event) -> bool:
+        raise KeyError("FAR")
+
+    monkeypatch.setattr(Role, "matches", matches)
+    result = voeflow("test", pipeline, packet)
+
+    assert result.exit_code == 1
+    assert "no answer" in result.output
 
 
 def test_events_list_shows_the_newest_first(stored: Path) -> None:

@@ -39,8 +39,8 @@ def command(pipeline: Path, events: tuple[Path, ...], topic: str, mapping: str, 
 
     An EVENT is a VOEvent; or a notice, which a mapping makes a VOEvent of, as it would in the node: what came
     earlier is looked up in the store, if there is one, and among the files before it. Exit status: 0; 1 if a
-    test fails, or a file is no VOEvent, nor a notice that a mapping takes; 2 if the pipeline, or what was
-    asked, is wrong.
+    test fails, a filter gives no answer, or a file is no VOEvent, nor a notice that a mapping takes; 2 if the
+    pipeline, or what was asked, is wrong.
     """
     if not events:
         _hold_to_its_tests(pipeline)
@@ -60,7 +60,7 @@ def command(pipeline: Path, events: tuple[Path, ...], topic: str, mapping: str, 
                 continue
             if packet and event.attachments:
                 click.echo(event.raw)
-            trio.run(_show, path, event, loaded, filters)
+            bad += not trio.run(_show, path, event, loaded, filters)
     sys.exit(1 if bad else 0)
 
 
@@ -79,7 +79,8 @@ class _Answer:
     why: str
 
 
-async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) -> None:
+async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) -> bool:
+    """Say what would become of an event, and whether every filter has answered."""
     from rich.text import Text
 
     envelope = Envelope(0, event)
@@ -101,6 +102,7 @@ async def _show(path: Path, event: Event, pipeline: Pipeline, filters: Filters) 
         gets = decided if isinstance(decided, bool) else None
         table.add_row(sink.name, _word(gets), Text(_condition(sink)))
     print_table(table)
+    return all(answer.holds is not None for answer in answers.values())
 
 
 async def _ask(filters: Filters, name: str, envelope: Envelope) -> _Answer:
