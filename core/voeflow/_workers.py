@@ -13,6 +13,7 @@ import trio
 
 from voeflow._errors import GiveUp, Later, StartError
 from voeflow._event import Event
+from voeflow._hookspecs import PROJECT
 from voeflow._node_api import Delivery
 from voeflow._quantities import show_seconds
 from voeflow._raised import Raised, describe, words_of
@@ -159,9 +160,21 @@ async def _settle(table: HandlerTable, delivery: Delivery, call: object) -> None
             log.debug("handler raised", handler=table.name, exc_info=error)
         if raised.fault is None or raised.passing is not None:
             raise  # what is not settled is handed over again
-        delivery.failed(f"{_of(table)} raised {describe(raised.fault)}")
+        delivery.failed(_why_failed(table, raised.fault))
     else:
         delivery.done()
+
+
+def _why_failed(table: HandlerTable, error: BaseException) -> str:
+    """Say why a delivery failed: a failure that one of voeflow's own handlers expects speaks for itself."""
+    ours = table.plugin.distribution.partition(" ")[0] == PROJECT
+    if ours and _package(type(error)) == _package(table.plugin.cls) and (words := words_of(error)):
+        return words
+    return f"{_of(table)} raised {describe(error)}"
+
+
+def _package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
 
 
 @attrs.define(eq=False, repr=False)

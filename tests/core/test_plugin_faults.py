@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -309,6 +309,24 @@ async def test_a_bookmark_that_cannot_be_stored_is_its_own_plugin_s_failure(
         with pytest.raises(error, match=r"bookmark\(\) of transports\.in: expected"):
             node.bookmark(name, value)
         assert await node.bookmarks() == {"good": "1"}
+
+
+async def test_a_failure_that_our_own_handler_expects_speaks_for_itself(tmp_path: Path) -> None:
+    toml = PIPELINE + '[handlers.slew]\nplugin = "spawn"\ncommand = ["/bin/false"]\nretries = 0\n'
+    toml += '[handlers.broken]\nplugin = "blocking"\nretries = 0\n'
+    with capture_logs() as logs:
+        async with running(tmp_path, toml, [_plugins(ACTS["no words"])]) as (pipeline, _):
+            await pipeline.transports["in"].instance.node.submit(voevent())
+            while len(given_up := _given_up(logs)) < 2:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+    assert given_up == {
+        "slew": "/bin/false ended with exit status 1",
+        "broken": "plugin blocking of no distribution raised SpeechlessError",
+    }
+
+
+def _given_up(logs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {line["sink"]: line["reason"] for line in logs if line["event"] == "delivery given up"}
 
 
 async def test_a_transport_that_fails_as_it_is_stopped_does_not_fail_the_node(tmp_path: Path) -> None:
