@@ -48,6 +48,11 @@ def _unknown(kind: Kind, where: str, name: str, plugins: Plugins) -> Mistake:
             remedy = f"it goes into a table [{other}s.NAME]"
             return Mistake(where, f"expected the name of a {kind}, got {shown}, which is a {other}", remedy)
     remedy = nearest(name, plugins.of_kind(kind), _installed(kind))
+    if set("/:").intersection(name) or name.endswith(".py"):
+        remedy = (
+            "a plugin has a name that an installed distribution gives it, and is no file or class: "
+            "`voeflow new plugin` writes such a distribution"
+        )
     if plugins.unloaded:
         told = "; ".join(f"{each.distribution}: {each.reason}" for each in plugins.unloaded)
         remedy += f"; or it belongs to what could not be loaded: {told}"

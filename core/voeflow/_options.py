@@ -77,7 +77,11 @@ def read_options(
     unknown = [key for key in table if key not in fields]
     required = {key for key, field in fields.items() if field.default is attrs.NOTHING} - table.keys()
     mistakes += [
-        Mistake(at(where, key), "no such key", _meant(key, fields.keys() | others, required, above))
+        Mistake(
+            at(where, key),
+            "no such key",
+            _without_type(cls, key) or _meant(key, fields.keys() | others, required, above),
+        )
         for key in unknown
     ]
     for key, field in fields.items():
@@ -115,6 +119,16 @@ def _meant(key: str, known: Set[str], missing: Set[str], above: frozenset[str]) 
     if own is None and len(missing) == 1:
         return f'did you mean "{next(iter(missing))}", which is missing?'
     return nearest(key, known, "keys")
+
+
+def _without_type(cls: type, key: str) -> str:
+    """Say so where a class has what would be an option, had its author given it a type."""
+    value = inspect.getattr_static(cls, key, None)
+    if not isinstance(value, bool | int | float | str | list | dict | tuple):
+        return ""
+    if any(key in vars(each).get("__annotations__", {}) for each in cls.__mro__):
+        return ""
+    return f"the class {cls.__name__} has one without a type: write {key}: {type(value).__name__} = {value!r}"
 
 
 def describe_options(cls: type) -> list[OptionDoc]:

@@ -197,6 +197,19 @@ def test_an_unknown_key_names_the_nearest() -> None:
     assert mistakes_of(Every, pasword="x") == ['handlers.x.pasword: no such key (did you mean "password"?)']
 
 
+def test_an_attribute_without_a_type_is_no_key_and_that_is_told() -> None:
+    @attrs.frozen
+    class Bright:
+        inline: ClassVar[bool] = True
+        flux = 1e-5
+        least: float = 0.0
+
+    assert mistakes_of(Bright, flux=2) == [
+        "handlers.x.flux: no such key (the class Bright has one without a type: write flux: float = 1e-05)"
+    ]
+    assert mistakes_of(Bright, inline=False) == ["handlers.x.inline: no such key (the keys are least)"]
+
+
 def test_an_unknown_key_may_be_the_one_that_is_missing() -> None:
     @attrs.frozen
     class Port:

@@ -270,7 +270,10 @@ def test_five_different_mistakes_are_told_at_once_each_with_table_key_and_remedy
         ),
         'handlers.slew.when: no filter is named "svon" (did you mean "svom"?)',
         'handlers.slew.sources[0]: no transport is named "upsteam" (did you mean "upstream"?)',
-        'handlers.slew.timeout: expected a duration such as "30 s", "5 min" or "1 hour", got "30 secs"',
+        (
+            'handlers.slew.timeout: expected a duration such as "30 s", "5 min" or "1 hour", got "30 secs":'
+            " no unit is called secs"
+        ),
     ]
 
 
@@ -325,6 +328,14 @@ def test_the_error_names_the_file_on_every_line(loader: Loader) -> None:
             (
                 'filters.x.plugin: no filter "zzzzzz" is installed (the installed filters are'
                 " author, role, xpath)"
+            ),
+        ),
+        (
+            '[filters.x]\nplugin = "./bright.py:Bright"',
+            (
+                'filters.x.plugin: no filter "./bright.py:Bright" is installed (a plugin has a name that an'
+                " installed distribution gives it, and is no file or class: `voeflow new plugin` writes such"
+                " a distribution)"
             ),
         ),
         (

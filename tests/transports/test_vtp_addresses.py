@@ -36,7 +36,7 @@ def test_what_is_no_address_to_listen_on(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["localhost:99999", "65536", "[::1]:100000"])
 def test_a_port_that_is_too_large_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match=": ports end at 65535$"):
+    with pytest.raises(ValueError, match=r": ports end at 65535$"):
         read_listen(text)
     with pytest.raises(ValueError, match=r"got 'localhost:99999': ports end at 65535$"):
         read_remote("localhost:99999", 8099)
