@@ -106,7 +106,7 @@ class Reader:
             if number >= BURST and time.monotonic() >= self._not_before:
                 self._start()
             return False
-        if not self._ready and select.select([self._socket], [], [], 0)[0]:
+        if not self._ready and _has_said_something(self._socket):
             if self._socket.recv(1) != _reader_process.READY:
                 raise EOFError
             self._ready = True
@@ -151,3 +151,9 @@ class Reader:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _has_said_something(sock: socket.socket) -> bool:
+    poll = select.poll()  # `select.select` takes no file with a number above 1023
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

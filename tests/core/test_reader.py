@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import select
 import signal
 import socket
@@ -115,6 +117,26 @@ def test_it_is_started_by_a_burst_and_left_alone_by_fewer_packets_and_long_ones(
     assert reader.read([voevent()] * (FEWEST - 1), LIMITS) is None
     assert reader.read([voevent()] * FEWEST + [b" " * (LONGEST + 1)], LIMITS) is None
     assert reader.read([voevent()] * FEWEST, LIMITS) is not None
+
+
+def test_it_is_used_in_a_node_with_more_than_a_thousand_files(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, far = socket.socketpair, 1100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def far_pair() -> tuple[socket.socket, socket.socket]:
+        ours, theirs = pair()
+        with ours:
+            return socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, far)), theirs
+
+    monkeypatch.setattr(socket, "socketpair", far_pair)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, far + 100), hard))
+    try:
+        found = begun(reader).read(SOUND, LIMITS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found is not None
 
 
 def test_when_it_dies_that_is_told_and_a_later_burst_starts_another(
