@@ -39,8 +39,9 @@ FEWEST = 4
 #: again, maybe in its event loop: half a millisecond.
 LONGEST = 2**15
 
-#: How long an answer may take, in seconds; it takes some milliseconds.
-_PATIENCE = 30.0
+#: How long an answer may take, and how much longer for each packet, in seconds: all others wait meanwhile.
+#: It takes some milliseconds; a packet can be made to take some 35 of them, and the machine may be slow.
+_PATIENCE, _PER_PACKET = 1.0, 0.1
 
 #: How long after the process has died it is started again at the earliest, in seconds.
 _PAUSE = 60.0
@@ -87,6 +88,7 @@ class Reader:
                 if not self._is_ready(len(packets)):
                     return None
                 assert self._socket is not None
+                self._socket.settimeout(_PATIENCE + _PER_PACKET * len(packets))
                 _reader_process.send(self._socket, (list(map(bytes, packets)), *attrs.astuple(limits)))
                 answers = _reader_process.receive(self._socket)
             except (OSError, EOFError, ValueError, TypeError) as error:
@@ -116,7 +118,6 @@ class Reader:
         ours, theirs = socket.socketpair()
         with theirs:
             self._socket = ours
-            ours.settimeout(_PATIENCE)
             self._process = subprocess.Popen(  # noqa: S603 - this Python, with words of our own
                 [sys.executable, "-c", f"from {_reader_process.__name__} import main; main()"],
                 stdin=theirs.fileno(),
@@ -125,6 +126,8 @@ class Reader:
             )
 
     def _give_up(self, error: Exception) -> None:
+        if isinstance(error, TimeoutError) and self._process is not None:
+            self._process.kill()  # it would not see that its input ends
         status = self._end()
         self._not_before = time.monotonic() + _PAUSE
         log.warning(
