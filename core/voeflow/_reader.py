@@ -119,7 +119,8 @@ class Reader:
         with theirs:
             self._socket = ours
             self._process = subprocess.Popen(  # noqa: S603 - this Python, with words of our own
-                [sys.executable, "-c", f"from {_reader_process.__name__} import main; main()"],
+                # The node's own path, and not the working directory: anybody may have put files there.
+                [sys.executable, "-P", "-c", f"from {_reader_process.__name__} import main; main()"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

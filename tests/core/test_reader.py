@@ -165,6 +165,17 @@ def test_one_that_does_not_answer_is_ended_and_keeps_nobody_waiting_for_long(rea
         os.kill(stopped, 0)
 
 
+def test_it_runs_nothing_that_lies_in_the_working_directory(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("struct", "voeflow"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w')\nraise ImportError\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert begun(reader).read(SOUND, LIMITS) is not None
+    assert not Path("ran").exists()
+
+
 def test_it_heeds_no_signal_that_is_meant_for_the_node_and_ends_with_it() -> None:
     script = (
         "import sys; from voeflow._reader import Reader, Limits\n"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
@@ -107,6 +108,17 @@ async def test_a_judge_that_the_system_ended_is_started_again_and_nobody_is_blam
             process.kill()
         judgement = await judge.ask(Question(["//Who", "//Nothing"], [voevent()], 1.0))
         assert (judgement.held, judgement.costly) == ({"//Who": b"1", "//Nothing": b"0"}, None)
+
+
+async def test_a_judge_runs_nothing_that_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("struct", "voeflow"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w')\nraise ImportError\n")
+    monkeypatch.chdir(tmp_path)
+    async with judging() as judge:
+        assert (await judge.ask(Question(["//Who"], [voevent()], 5.0))).held == {"//Who": b"1"}
+    assert "ran" not in os.listdir()
 
 
 async def test_a_judge_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,8 @@ class Forker:
         try:
             with theirs:
                 self._process = await trio.lowlevel.open_process(
-                    [sys.executable, "-c", f"from {_judge_process.__name__} import main; main()"],
+                    # The node's own path, and not the working directory: anybody may have put files there.
+                    [sys.executable, "-P", "-c", f"from {_judge_process.__name__} import main; main()"],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
