@@ -123,6 +123,7 @@ class Reader:
                 [sys.executable, "-P", "-c", f"from {_reader_process.__name__} import main; main()"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
+                process_group=0,  # else Ctrl-C would end it with a traceback while it begins
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
 

@@ -202,6 +202,11 @@ def test_it_heeds_no_signal_that_is_meant_for_the_node_and_ends_with_it() -> Non
     os.close(its_end)
 
 
+def test_what_ends_a_node_at_a_terminal_does_not_reach_it_even_before_it_has_begun(reader: Reader) -> None:
+    assert reader.read([voevent()] * BURST, LIMITS) is None
+    assert os.getpgid(pid(reader)) == pid(reader)  # Ctrl-C goes to the node's group of processes
+
+
 def test_it_ends_without_a_word_when_the_node_has_ended_before_it_could_begin() -> None:
     ours, theirs = socket.socketpair()
     ours.close()

@@ -121,6 +121,24 @@ async def test_a_judge_runs_nothing_that_lies_in_the_working_directory(
     assert "ran" not in os.listdir()
 
 
+async def test_a_judge_heeds_no_signal_that_is_meant_for_the_node() -> None:
+    question = Question(["//Who"], [voevent()], 5.0)
+    async with judging() as judge:
+        await judge.ask(question)
+        first, forks = judge._child, judge.forker._process
+        assert first is not None
+        assert forks is not None
+        assert os.getpgid(forks.pid) == os.getpgid(first.pid) == forks.pid  # Ctrl-C goes to the node's group
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(first.pid, number)
+            os.kill(forks.pid, number)
+        assert (await judge.ask(question)).held == {"//Who": b"1"}
+        assert judge._child is first
+        await judge.aclose()
+        await judge.ask(question)  # which takes another fork
+        assert judge.forker._process is forks
+
+
 async def test_a_judge_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/true")
     with pytest.raises(OSError, match="did not start"):

@@ -131,6 +131,7 @@ class Forker:
                     [sys.executable, "-P", "-c", f"from {_judge_process.__name__} import main; main()"],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
+                    process_group=0,  # else Ctrl-C would end it with a traceback while it begins
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             with trio.move_on_after(_WALL):

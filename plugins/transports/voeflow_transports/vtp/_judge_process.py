@@ -70,7 +70,11 @@ _MOST_MEMORY = 2**31
 
 def main() -> None:
     """Fork whenever told to, until the end of the input."""
-    for stop in (signal.SIGINT, signal.SIGTERM):  # these are the node's business; it ends this process
+    for stop in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # these are the node's business; it ends this process
         signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends a process, also inside libxml2
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
