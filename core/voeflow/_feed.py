@@ -7,16 +7,18 @@ reads on from the store later, so that a slow sink costs disk and never memory, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 import trio
 
 from voeflow._answers import Envelope
-from voeflow._errors import StoreError
+from voeflow._errors import EventError, StoreError
 from voeflow._event import Event
 from voeflow._store import Store
 from voeflow._store_records import StoredEvent
+from voeflow._text import printable
+from voeflow._xml import PARSER_DEPTH
 
 log = structlog.get_logger()
 
@@ -96,7 +98,7 @@ class Feed:
         """Fill the empty queue from the store; where the store cannot be read, say so and wait a while."""
         position, latest = self._position, self._latest
         try:
-            envelopes = await trio.to_thread.run_sync(self._read, position)
+            envelopes, read_up_to = await trio.to_thread.run_sync(self._read, position)
         except StoreError as error:
             log.error("the store cannot be read", sink=self._sink, reason=str(error))
             await trio.sleep(READ_AGAIN)
@@ -105,12 +107,14 @@ class Feed:
             return
         for envelope in envelopes:
             self._enqueue(envelope)
-        if not envelopes:  # what lay between has left the store, its retention over
-            self._position = latest  # not what has been offered meanwhile
+        # Where there are none, what lay between has left the store, its retention over; not so what has been
+        # offered meanwhile.
+        self._position = latest if read_up_to is None else read_up_to
 
-    def _read(self, position: int) -> list[Envelope]:
+    def _read(self, position: int) -> tuple[list[Envelope], int | None]:
+        """Give the next events, and the position of the last that there was to read."""
         stored = self._store.read(position, READ_AT_ONCE, MAX_QUEUED_BYTES)
-        return [reread(event) for event in stored]
+        return reread_all(stored, self._sink), stored[-1].seq if stored else None
 
     def _enqueue(self, envelope: Envelope) -> None:
         self._queue.append(envelope)
@@ -118,13 +122,39 @@ class Feed:
         self._position = envelope.seq
 
 
+def reread_all(stored: Iterable[StoredEvent], sink: str) -> list[Envelope]:
+    """Parse events of the store again for a sink; what cannot be parsed is told in the log and left out."""
+    envelopes = []
+    for each in stored:
+        try:
+            envelopes.append(reread(each))
+        except EventError as error:
+            log.error(
+                "an event of the store cannot be read",
+                sink=sink,
+                ivorn=printable(each.ivorn),
+                position=each.seq,
+                reason=str(error),
+            )
+    return envelopes
+
+
 def reread(stored: StoredEvent) -> Envelope:
-    """Parse an event of the store again; its bytes were parsed once before, so they can be."""
+    """Parse an event of the store again.
+
+    Its bytes were parsed once before, so they are bounded by what the parser can do and not by what is taken
+    today: a limit may have been made lower since.
+
+    Raises:
+        EventError: it cannot be parsed; its bytes are damaged, say.
+    """
     event = Event.parse(
         stored.raw,
         source=stored.source,
         received=stored.received_at,
         max_bytes=len(stored.raw),
+        max_depth=PARSER_DEPTH,
+        max_attributes=len(stored.raw),
         attachments=stored.attachments,
     )
     return Envelope(stored.seq, event)

@@ -7,7 +7,7 @@ import trio
 
 from voeflow._answers import Envelope
 from voeflow._errors import FilterError
-from voeflow._feed import reread
+from voeflow._feed import reread_all
 from voeflow._node_api import History
 from voeflow._sink import Sink
 from voeflow._store import Store
@@ -34,7 +34,7 @@ async def read_history(store: Store, sink: Sink, after: int, upto: int) -> Histo
 
     def read() -> tuple[list[Envelope], int]:
         stored = store.read(after, READ_AT_ONCE, READ_BYTES_AT_ONCE)
-        envelopes = [reread(event) for event in stored if event.seq <= upto]
+        envelopes = reread_all((event for event in stored if event.seq <= upto), sink.name)
         # What is left out at the end lies beyond, or there is no more: all up to there has been read.
         whole = not stored or stored[-1].seq > upto
         return envelopes, upto if whole else stored[-1].seq

@@ -23,8 +23,11 @@ MAX_BYTES = 2**20
 
 #: The greatest depth of nested elements. VOEvent 2.1's deepest is 8 (`VOEvent/.../Position2D/Value2/C1`);
 #: eight times that leaves room for marked-up text in a Description, and keeps every recursion over a tree,
-#: ours and libxml2's, far from its end. libxml2 itself stops parsing at 256.
+#: ours and libxml2's, far from its end.
 MAX_DEPTH = 64
+
+#: Where libxml2 itself stops parsing: nothing that was ever parsed is deeper.
+PARSER_DEPTH = 256
 
 #: The greatest number of attributes of one element, namespaces aside. VOEvent 2.1's `Param` has 7. As the
 #: depth, a pipeline may set it lower but not higher: what was stored can be read again everywhere.

@@ -277,3 +277,27 @@ def test_an_event_that_leaves_the_store_while_it_is_shown_is_told(tmp_path: Path
         assert (result.exit_code, result.stdout) == (1, "")
         assert "event ivo://a.bc/d#1 has just left" in result.stderr
     assert voeflow("events", "list", pipeline, "--where", "not test").exit_code == 1
+
+
+def test_what_cannot_be_parsed_any_more_is_told_in_a_line_and_the_command_goes_on(tmp_path: Path) -> None:
+    damaged = new_event(1, ivorn="ivo://a.bc/d#1", raw=b"<damaged")
+    pipeline = store_of(tmp_path, damaged, new_event(2, ivorn="ivo://a.bc/d#2", raw=PACKETS[2]))
+    told = "ivo://a.bc/d#1: the packet cannot be read any more: "
+
+    shown = voeflow("events", "show", pipeline, "ivo://a.bc/d#1")
+    assert (shown.exit_code, shown.stderr.count(told)) == (0, 1)
+    assert "role: observation" in shown.stdout
+
+    lines = tmp_path / "events.jsonl"
+    exported = voeflow("events", "export", pipeline, "--to", lines)
+    assert (exported.exit_code, exported.stderr.count(told)) == (0, 1)
+    first, second = map(json.loads, lines.read_text().splitlines())
+    assert (base64.b64decode(first["raw"]), first["params"]) == (b"<damaged", [])
+    assert first.keys() == second.keys()
+
+    listed = voeflow("events", "list", pipeline, "--where", "test", "--format", "ivorn")
+    assert (listed.exit_code, listed.stdout) == (0, "ivo://a.bc/d#2\n")
+    assert listed.stderr.startswith("ivo://a.bc/d#1: left out: ")
+
+    explained = voeflow("explain", pipeline, "ivo://a.bc/d#1")
+    assert (explained.exit_code, explained.stderr.count(told)) == (1, 1)

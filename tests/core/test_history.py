@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -76,6 +78,20 @@ async def test_a_long_history_comes_in_pieces(tmp_path: Path) -> None:
         assert lengths[0] == 64
         assert sum(lengths) == 103
         assert len(lengths) == 4, "two pieces of 200 kB do not go together"
+
+
+async def test_what_cannot_be_parsed_any_more_is_left_out_of_the_history(tmp_path: Path) -> None:
+    async with running(tmp_path, PIPELINE) as (pipeline, _):
+        wire: Wire = pipeline.transports["out"].instance
+        for number in range(1, 5):
+            await pipeline.transports["in"].instance.node.submit(packet(number))
+        await wire.wait(4)
+        with closing(sqlite3.connect(tmp_path / "voeflow.db")) as connection:
+            connection.execute("UPDATE packets SET raw = ? WHERE seq IN (2, 4)", (b"<damaged",))
+            connection.commit()
+        history = await wire.node.history(0, 4)
+        assert [each.position for each in history.deliveries] == [1, 3]
+        assert history.position == 4
 
 
 async def test_an_event_is_found_by_its_digest_and_a_position_by_its_time(tmp_path: Path) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import click
+
+from voeflow._errors import EventError
 from voeflow._event import Event
+from voeflow._feed import reread
+from voeflow._notice import Attachment
 from voeflow._store_records import Refusal, StoredEvent
+from voeflow._text import printable
 
 
 def show_time(seconds: float, to: Literal["seconds", "milliseconds"] = "seconds") -> str:
@@ -52,11 +59,27 @@ def whole(stored: StoredEvent, event: Event) -> dict[str, Any]:
             for group in event.groups
         ],
         "defects": [str(defect) for defect in event.defects],
-        "attachments": [
-            {"name": each.name, "media_type": each.media_type, "bytes": len(each.content)}
-            for each in event.attachments
-        ],
+        "attachments": _attached(event.attachments),
     }
+
+
+def whole_of_store(stored: StoredEvent) -> dict[str, Any]:
+    """Give what `whole` gives of an event of the store.
+
+    If it cannot be parsed any more, say so; then those facts are empty that its packet alone has.
+    """
+    try:
+        return whole(stored, reread(stored).event)
+    except EventError as error:
+        click.echo(f"{printable(stored.ivorn)}: the packet cannot be read any more: {error}", err=True)
+        nothing = ("description", "time", "position")
+        none = ("citations", "params", "groups", "defects")
+        return {
+            **brief(stored),
+            **dict.fromkeys(nothing),
+            **{name: [] for name in none},
+            "attachments": _attached(stored.attachments),
+        }
 
 
 def refusal(refused: Refusal) -> dict[str, Any]:
@@ -75,3 +98,9 @@ def refusal(refused: Refusal) -> dict[str, Any]:
 
 def _param(param: Any) -> dict[str, Any]:
     return {"name": param.name, "value": param.value, "unit": param.unit, "ucd": param.ucd}
+
+
+def _attached(attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+    return [
+        {"name": each.name, "media_type": each.media_type, "bytes": len(each.content)} for each in attachments
+    ]

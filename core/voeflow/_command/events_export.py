@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import click
 
-from voeflow._command._facts import whole
+from voeflow._command._facts import whole_of_store
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command._progress import progress
 from voeflow._command.events_selection import (
@@ -19,7 +19,6 @@ from voeflow._command.events_selection import (
 )
 from voeflow._errors import StoreError
 from voeflow._export import exporter
-from voeflow._feed import reread
 
 
 @click.command("export")
@@ -46,7 +45,7 @@ def command(pipeline: Path, target: Path, packets_only: bool, force: bool, chose
     """
     loaded = look_or_exit(pipeline).pipeline
     try:
-        writer = exporter(target, force=force, facts=lambda stored: whole(stored, reread(stored).event))
+        writer = exporter(target, force=force, facts=whole_of_store)
     except ValueError as error:
         fail(f"--to {target}: {error}", BAD_PIPELINE)
     store = open_store(loaded)

@@ -15,7 +15,7 @@ import click
 from voeflow._answers import Filters
 from voeflow._command._pipelines import BAD_PIPELINE, fail
 from voeflow._command._progress import progress
-from voeflow._errors import FilterError, StoreError
+from voeflow._errors import EventError, FilterError, StoreError
 from voeflow._feed import reread
 from voeflow._quantities import parse_seconds
 from voeflow._routing import read_when
@@ -158,7 +158,7 @@ def condition(pipeline: Pipeline, where: str | None) -> Callable[[StoreReader, S
             return False
         try:
             return trio.run(filters(store).hold, when, reread(whole))
-        except FilterError as error:
+        except (EventError, FilterError) as error:
             click.echo(f"{printable(stored.ivorn)}: left out: {error}", err=True)
             return False
 

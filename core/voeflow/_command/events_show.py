@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from voeflow._command._facts import refusal, show_time, whole
+from voeflow._command._facts import refusal, show_time, whole_of_store
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command.events_selection import NOTHING, found_or_exit, open_store, whole_or_exit
 from voeflow._errors import StoreError
-from voeflow._feed import reread
 from voeflow._store_deliveries import deliveries_of, verdicts_of
 from voeflow._store_reader import StoreReader
 from voeflow._store_records import Refusal, StoredEvent
@@ -107,7 +106,7 @@ def _show_refused(found: Refusal, raw: bool, format_: str) -> None:
 
 def _everything(store: StoreReader, stored: StoredEvent) -> dict[str, Any]:
     return {
-        **whole(stored, reread(stored).event),
+        **whole_of_store(stored),
         "deliveries": [
             {
                 "sink": d.sink,

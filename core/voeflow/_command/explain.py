@@ -94,6 +94,8 @@ def _of_store(pipeline: Pipeline, ivorn: str, source: str) -> _Told:
         event = reread(whole_or_exit(store, newest)).event
         found = _explained(pipeline, attrs.evolve(event, source=source or event.source), store)
         return _Told(store.path, found, stored=True)
+    except EventError as error:
+        fail(f"{printable(ivorn)}: the packet cannot be read any more: {error}", 1)
     except StoreError as error:
         fail(str(error), BAD_PIPELINE)
     finally:
