@@ -37,6 +37,13 @@ async def test_each_of_all_is_asked_up_to_one_that_takes_too_long() -> None:
             assert judgement.costly == (ENDLESS, "takes too long")
 
 
+async def test_an_old_event_is_asked_about_that_has_more_attributes_than_are_taken_today() -> None:
+    crowded = voevent().replace(b"<Who>", b"<Who " + b" ".join(b'a%d="1"' % n for n in range(300)) + b">")
+    async with judging() as judge:
+        judgement = await judge.ask(Question(["//Who/@a299", "//Who/@b"], [crowded], 5.0))
+        assert judgement.held == {"//Who/@a299": b"1", "//Who/@b": b"0"}
+
+
 async def test_what_is_no_xpath_is_told_and_what_takes_too_long_to_try_is_ended() -> None:
     deep = "count(//*) > 0"
     for _ in range(30):
