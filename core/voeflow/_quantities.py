@@ -23,28 +23,37 @@ _SECONDS = {
     **dict.fromkeys(("d", "day", "days"), _DAY),
     **dict.fromkeys(("week", "weeks"), _WEEK),
 }
+
+#: The longest duration that is read: a thousand years, so that such a time before or after now has a date.
+MAX_SECONDS = 365_000 * _DAY
+
 _BYTES = {
     **dict.fromkeys(("B", "byte", "bytes"), 1),
     "kB": 10**3, "MB": 10**6, "GB": 10**9,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
 }  # fmt: skip
 
+#: The greatest size that is read: more than any disk, and few enough for every counter of bytes.
+MAX_BYTES = 2**60
+
 
 def parse_seconds(value: object) -> Seconds:
     """Read a duration: a number of seconds, or text such as `30 s`, `5 min`, `1 hour`, `30 days`.
 
     Raises:
-        ValueError: it is neither, or is negative or not finite; the message says what was expected.
+        ValueError: it is neither, or is negative or above `MAX_SECONDS`; the message says what was expected.
     """
+    seconds: float | None = None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isfinite(value) and value >= 0:
-            return Seconds(float(value))
+        seconds = value
     elif isinstance(value, str) and (found := _NUMBER_AND_UNIT.fullmatch(value)):
         number, unit = found.groups()
-        if unit in _SECONDS:
-            return Seconds(float(number) * _SECONDS[unit])
-        if not unit and float(number) == 0:
-            return Seconds(0.0)
+        if unit in _SECONDS or (not unit and float(number) == 0):
+            seconds = float(number) * _SECONDS.get(unit, 1)
+    if seconds is not None and 0 <= seconds <= MAX_SECONDS:
+        return Seconds(float(seconds))
+    if seconds is not None and seconds > MAX_SECONDS and value != math.inf:
+        raise ValueError(f"expected a duration of at most {MAX_SECONDS // _DAY} days, got {_shown(value)}")
     shown = f"{_shown(value)}{_why_no_duration(value)}"
     raise ValueError(f'expected a duration such as "30 s", "5 min" or "1 hour", got {shown}')
 
@@ -73,15 +82,19 @@ def parse_bytes(value: object) -> Bytes:
     """Read a size: a whole number of bytes, or text such as `512 kB` or `1 MiB`.
 
     Raises:
-        ValueError: it is neither, or is negative; the message says what was expected.
+        ValueError: it is neither, or is negative or above `MAX_BYTES`; the message says what was expected.
     """
+    size: float | None = None
     if isinstance(value, int) and not isinstance(value, bool):
-        if value >= 0:
-            return Bytes(value)
+        size = value
     elif isinstance(value, str) and (found := _NUMBER_AND_UNIT.fullmatch(value)):
         number, unit = found.groups()
         if unit in _BYTES:
-            return Bytes(int(float(number) * _BYTES[unit]))
+            size = float(number) * _BYTES[unit]
+    if size is not None and 0 <= size <= MAX_BYTES:
+        return Bytes(int(size))
+    if size is not None and size > MAX_BYTES:
+        raise ValueError(f"expected a size of at most {MAX_BYTES // 2**50} PiB, got {_shown(value)}")
     raise ValueError(f'expected a size such as "512 kB" or "1 MiB", got {_shown(value)}')
 
 

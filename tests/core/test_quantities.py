@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,11 +31,24 @@ def test_reads_a_duration(text: object, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["30 secs", "30", "-1 s", "", "s", -1, float("nan"), float("inf"), True, None, "1 MiB"]
+    "wrong", ["30 secs", "0 secs", "30", "-1 s", "", "s", -1, float("nan"), float("inf"), True, None, "1 MiB"]
 )
 def test_refuses_what_is_no_duration_and_says_what_is(wrong: object) -> None:
     with pytest.raises(ValueError, match='expected a duration such as "30 s"'):
         parse_seconds(wrong)
+
+
+@pytest.mark.parametrize("long", ["365001 days", "9" * 400 + " s", "9" * 300 + " days", 1e300, pytest.param(10**400, id="10**400")])
+def test_refuses_a_duration_that_leads_to_no_date(long: object) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        parse_seconds(long)
+    assert datetime.now(UTC) - timedelta(seconds=parse_seconds("365000 days"))
+
+
+@pytest.mark.parametrize("large", ["1073741825 GiB", "9" * 400 + " B", "9" * 300 + " GiB", pytest.param(10**400, id="10**400")])
+def test_refuses_a_size_that_nothing_has(large: object) -> None:
+    with pytest.raises(ValueError, match="expected a size"):
+        parse_bytes(large)
 
 
 @pytest.mark.parametrize(

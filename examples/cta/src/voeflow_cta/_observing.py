@@ -33,9 +33,9 @@ def read_moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f'expected a time such as "2026-12-10T02:00Z", got "{text}"') from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _check_moment(instance: object, attribute: attrs.Attribute[str], text: str) -> None:
