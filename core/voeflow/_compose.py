@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from voeflow._compose_values import Contact, Inference, Reference, Why
 from voeflow._errors import EventError
-from voeflow._event import MAX_IVORN, Citation
+from voeflow._event import MAX_IVORN, ROLES, Citation
 from voeflow._grammar import NAMESPACES, defects
 from voeflow._ivoid import parse_ivoid
 from voeflow._text import printable
@@ -19,8 +19,6 @@ from voeflow._wherewhen import Position
 from voeflow._xml import parse_xml
 from voeflow._xml_writer import Written, write_xml
 
-#: Section 3.1.2.
-_ROLES = ("observation", "prediction", "utility", "test")
 #: Section 3.7.
 _CITES = ("followup", "supersedes", "retraction")
 #: Those of section 3.4.1 whose times are UTC, as all times here are.
@@ -106,7 +104,7 @@ def compose(
             {
                 "xmlns:voe": NAMESPACES["2.0"],
                 "version": "2.0",
-                "role": _one_of("role", role, _ROLES),
+                "role": _one_of("role", role, ROLES),
                 "ivorn": ivorn,
             },
         )

@@ -38,6 +38,9 @@ from voeflow._xpath import XPath, XPathResult
 #: everywhere.
 MAX_IVORN = 2000
 
+#: The roles that an event may have (VOEvent 2.0, section 3.1.2), in the standard's order.
+ROLES = ("observation", "prediction", "utility", "test")
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: What the standards have in a `Who`. Where that stands first in a packet, and nothing else is in it, it is
 #: read in one go: to look for each by its name in any namespace takes three times as long.

@@ -205,8 +205,38 @@ def test_events_list_shows_the_newest_first(stored: Path) -> None:
 def test_events_list_selects(stored: Path, options: list[str], ivorns: list[str]) -> None:
     result = voeflow("events", "list", stored, "--format", "ivorn", *options)
 
-    assert result.output.split() == ivorns
+    assert result.stdout.split() == ivorns
     assert result.exit_code == (0 if ivorns else 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--role", "utility"], "events"),
+        (["--dead", "--author", "none"], "dead letters"),
+        (["--refused", "--until", "2020-01-01"], "refusals"),
+    ],
+)
+def test_events_list_says_that_it_finds_nothing(stored: Path, options: list[str], what: str) -> None:
+    result = voeflow("events", "list", stored, *options)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"there are no such {what} in {stored.with_name('voeflow.db')}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--role", "tset"], "'tset' is not one of 'observation', 'prediction', 'utility', 'test'"),
+        (["--since", "999999999999 days"], 'expected a time such as "2026-11-24T01:30" (UTC) or "2 hours"'),
+        (["--until", "9" * 400 + " days"], "expected a time such as"),
+    ],
+)
+def test_events_list_refuses_what_selects_nothing(stored: Path, options: list[str], told: str) -> None:
+    result = voeflow("events", "list", stored, *options)
+
+    assert result.exit_code == 2
+    assert told in result.stderr
 
 
 def test_events_list_tells_why_a_delivery_was_given_up(stored: Path) -> None:

@@ -38,14 +38,18 @@ def test_refuses_what_is_no_duration_and_says_what_is(wrong: object) -> None:
         parse_seconds(wrong)
 
 
-@pytest.mark.parametrize("long", ["365001 days", "9" * 400 + " s", "9" * 300 + " days", 1e300, pytest.param(10**400, id="10**400")])
+@pytest.mark.parametrize(
+    "long", ["365001 days", "9" * 400 + " s", "9" * 300 + " days", 1e300, pytest.param(10**400, id="10**400")]
+)
 def test_refuses_a_duration_that_leads_to_no_date(long: object) -> None:
     with pytest.raises(ValueError, match="expected a duration"):
         parse_seconds(long)
     assert datetime.now(UTC) - timedelta(seconds=parse_seconds("365000 days"))
 
 
-@pytest.mark.parametrize("large", ["1073741825 GiB", "9" * 400 + " B", "9" * 300 + " GiB", pytest.param(10**400, id="10**400")])
+@pytest.mark.parametrize(
+    "large", ["1073741825 GiB", "9" * 400 + " B", "9" * 300 + " GiB", pytest.param(10**400, id="10**400")]
+)
 def test_refuses_a_size_that_nothing_has(large: object) -> None:
     with pytest.raises(ValueError, match="expected a size"):
         parse_bytes(large)

@@ -67,7 +67,10 @@ def list_events(pipeline: Path, chosen: Chosen, refused: bool, format_: str) -> 
         fail(str(error), BAD_PIPELINE)
     finally:
         store.close()
-    sys.exit(0 if found else NOTHING)
+    if not found:
+        what = "refusals" if refused else "dead letters" if chosen.dead else "events"
+        click.echo(f"there are no such {what} in {store.path}", err=True)
+        sys.exit(NOTHING)
 
 
 def _event_row(stored: StoredEvent, format_: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from voeflow._answers import Filters
 from voeflow._command._pipelines import BAD_PIPELINE, fail
 from voeflow._command._progress import progress
 from voeflow._errors import EventError, FilterError, StoreError
+from voeflow._event import ROLES
 from voeflow._feed import reread
 from voeflow._quantities import parse_seconds
 from voeflow._routing import read_when
@@ -70,7 +71,7 @@ def _read_moment(_: click.Context, option: click.Parameter, text: str | None) ->
 
 
 _OPTIONS = (
-    click.option("--role", help="Only events of this role."),
+    click.option("--role", type=click.Choice(ROLES), help="Only events of this role."),
     click.option("--author", help="Only events of this AuthorIVORN; * stands for anything."),
     click.option("--ivorn", help="Only events of this IVORN; * stands for anything."),
     click.option(
