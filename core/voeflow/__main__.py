@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+#: What a file says, and standard output may be one, that takes no more.
+_CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
 
 
 def main() -> None:
@@ -12,7 +20,29 @@ def main() -> None:
     gc.disable()
     from voeflow._command import main as command
 
-    command(prog_name="voeflow")
+    try:
+        try:
+            command(prog_name="voeflow")  # which ends by SystemExit, also where all is well
+        except SystemExit:
+            if sys.stdout is not None:  # as it is where it was closed before we began
+                sys.stdout.flush()  # as Python would later, where it could no more be caught
+            raise
+    except OSError as error:
+        if error.filename is not None or error.errno not in _CANNOT_WRITE:
+            raise
+        _give_up_output(error)
+
+
+def _give_up_output(error: OSError) -> NoReturn:
+    """Exit, as results cannot be written; say so, if nobody has merely closed the pipe that they go to."""
+    with suppress(OSError):  # so that Python does not try to write what is left, and print a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if error.errno != errno.EPIPE:
+        from voeflow._command._pipelines import fail
+
+        with suppress(OSError):
+            fail(f"cannot write the output: {error.strerror}", 1)
+    sys.exit(1)
 
 
 if __name__ == "__main__":
