@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 #: How many known names a message lists before it gives up.
 _LISTED = 12
@@ -22,13 +22,13 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
 
     Args:
         name: what was written.
-        known: what could have been.
+        known: what could have been; in a sequence, those that are to be named first come first.
         what: what the names are, in the plural: `filters`.
 
     Returns:
         `did you mean "timeout"?` where one is near, or else the list of those there are.
     """
-    names = sorted(set(known))
+    names = list(dict.fromkeys(known)) if isinstance(known, Sequence) else sorted(set(known))
     if (near := near_name(name, names)) is not None:
         return f'did you mean "{near}"?'
     if not names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ def read_options(
         Mistake(
             at(where, key),
             "no such key",
-            _without_type(cls, key) or _meant(key, fields.keys() | others, required, above),
+            _without_type(cls, key) or _meant(key, [*fields, *sorted(others)], required, above),
         )
         for key in unknown
     ]
@@ -111,7 +111,7 @@ def read_options(
         ]
 
 
-def _meant(key: str, known: Set[str], missing: Set[str], above: frozenset[str]) -> str:
+def _meant(key: str, known: Sequence[str], missing: Set[str], above: frozenset[str]) -> str:
     """Say which key an unknown one may have been meant for; one that is missing is the most likely."""
     own, of_node = near_name(key, known), near_name(key, above)
     if of_node is not None and (own is None or key == of_node):

@@ -197,6 +197,15 @@ def test_an_unknown_key_names_the_nearest() -> None:
     assert mistakes_of(Every, pasword="x") == ['handlers.x.pasword: no such key (did you mean "password"?)']
 
 
+def test_an_unknown_key_that_is_like_none_is_told_those_there_are_in_the_order_of_the_class() -> None:
+    @attrs.frozen
+    class Port:
+        listen: str = ""
+        allow: str = ""
+
+    assert mistakes_of(Port, zzz=1) == ["handlers.x.zzz: no such key (the keys are listen, allow)"]
+
+
 def test_an_attribute_without_a_type_is_no_key_and_that_is_told() -> None:
     @attrs.frozen
     class Bright:
