@@ -37,6 +37,9 @@ class Ledger:
         self._owed: set[int] = set()  # of what waits, what was never settled
         self._again: dict[int, None] = {}  # of what waits, what was asked for
         self._retried: set[int] = set()  # of what waits, what is under way
+        self._passed: set[int] = set()  # of what is to come in the log, what is done with or waits
+        self._known_to = taken  # up to here all was taken from the log before
+        self._open_again: set[int] = set()  # of that, what was open and is to be taken again
         self._taken_up: dict[int, None] = {}
         self._changed: dict[int, Waiting | None] = {}
         self._delivered: list[Delivered] = []
@@ -46,7 +49,10 @@ class Ledger:
     def resume(cls, sink: str, state: SinkState) -> Ledger:
         """Go on from what the store remembers of `sink`."""
         ledger = cls(sink, state.cursor)
+        ledger._passed.update(state.passed)
         for row in state.waiting:
+            if row.seq > state.cursor:  # an older event was still open when this one failed
+                ledger._passed.add(row.seq)
             ledger._wait(row)
             ledger._owed.add(row.seq)  # or it was asked for again: the store does not tell these apart
         return ledger
@@ -87,12 +93,25 @@ class Ledger:
         self._drop_stale()
         return self._due[0][0] if self._due else None
 
-    def take(self, seq: int, size: int = 0) -> None:
-        """Take the next event of the log, which has `size` bytes."""
+    def take(self, seq: int, size: int = 0) -> bool:
+        """Take the next event of the log, which has `size` bytes.
+
+        Returns:
+            Whether it is open now; else it was taken before, by this process or an earlier one, and is done
+            with, or waits.
+        """
         assert seq > self.taken, "events are taken in the order of the log"
         self.taken = seq
+        if seq in self._passed:
+            self._passed.remove(seq)
+            return False
+        if seq <= self._known_to:
+            if seq not in self._open_again:
+                return False
+            self._open_again.remove(seq)
         self._open[seq] = size
         self.open_bytes += size
+        return True
 
     def take_due(self, now: float) -> Waiting | None:
         """Take one waiting delivery whose time has come; it stays a waiting row until it is settled."""
@@ -146,7 +165,10 @@ class Ledger:
 
     def rewind(self) -> None:
         """Take again all that is open: whoever had it will never settle it."""
-        self.taken = self.cursor
+        cursor = self.cursor
+        self._open_again.update(self._open)
+        self._known_to = max(self._known_to, self.taken)
+        self.taken = cursor
         self._open.clear()
         self.open_bytes = 0
         self._retried.clear()

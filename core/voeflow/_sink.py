@@ -203,10 +203,14 @@ class Sink:
 
     def _next(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
         """Take what is next in the log and in memory."""
-        envelopes = self._feed.pop(limit)
-        for envelope in envelopes:
-            self._ledger.take(envelope.seq, envelope.event.size)
-        return [(envelope, None) for envelope in envelopes]
+        taken: list[tuple[Envelope, Waiting | None]] = [
+            (envelope, None)
+            for envelope in self._feed.pop(limit)
+            if self._ledger.take(envelope.seq, envelope.event.size)
+        ]
+        if not taken:
+            self._rest()  # if all of it was done with before
+        return taken
 
     @property
     def _has_room(self) -> bool:
@@ -265,7 +269,7 @@ class Sink:
                 async with trio.open_nursery() as nursery:
                     for index, (envelope, row) in enumerate(pulled):
                         nursery.start_soon(self._judge_into, wanted, index, envelope, row)
-        except trio.Cancelled:
+        except BaseException:  # from the nursery, a cancellation may come in a group
             self._put_back(pulled)
             raise
         return wanted

@@ -1,10 +1,10 @@
 """The event store: a log of every event accepted, and what each sink has still to do. SQLite, in WAL mode.
 
-A few modules alone talk to SQLite: `_store` (writing) with `_store_write` (the rows), `_store_reader`
-(reading), `_store_marks` (finding events), `_store_prune` (letting go), `_store_places` (what filters
-remember), `_store_select` and `_store_deliveries` (looking into it), `_store_asked` (what is to be handed
-over again) and `_store_format` (its file, with `_store_tables`). All methods block; the node calls them from
-worker threads.
+A few modules alone talk to SQLite: `_store` (writing) with `_store_write` and `_store_sinks` (the rows),
+`_store_reader` (reading), `_store_marks` (finding events), `_store_prune` (letting go), `_store_places` (what
+filters remember), `_store_select` and `_store_deliveries` (looking into it), `_store_asked` (what is to be
+handed over again) and `_store_format` (its file, with `_store_tables`). All methods block; the node calls
+them from worker threads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, Self
@@ -34,7 +34,7 @@ from voeflow._store_lock import acquire, release
 from voeflow._store_marks import mark
 from voeflow._store_places import add_place
 from voeflow._store_prune import look_up, release_pages, remove
-from voeflow._store_reader import StoreReader, last_seq
+from voeflow._store_reader import StoreReader
 from voeflow._store_records import (
     NewEvent,
     Place,
@@ -45,6 +45,7 @@ from voeflow._store_records import (
     StoredVerdict,
     Waiting,
 )
+from voeflow._store_sinks import forget_sinks, open_sinks
 from voeflow._store_write import End, add_events, add_refusals, end_of_log, write_progress
 
 __all__ = [
@@ -210,31 +211,18 @@ class Store(StoreReader):
         """
         # Without an fsync: the order of commits is kept, so no event is on disk before its sinks are.
         with self._transaction("NORMAL") as writer:
-            last = last_seq(writer)
-            oldest = writer.execute("SELECT min(seq) FROM events").fetchone()[0]
-            writer.execute("UPDATE sinks SET active = 0 WHERE active")
-            writer.executemany(
-                """INSERT INTO sinks(name, first, cursor, active) VALUES (?, ?, ?, 1)
-                ON CONFLICT(name) DO UPDATE SET active = 1, cursor = max(cursor, ?)""",
-                [(name, last + 1, last, last if oldest is None else oldest - 1) for name in names],
-            )
-            rows = writer.execute("SELECT name, id, cursor FROM sinks WHERE active").fetchall()
-            states = {
-                name: SinkState(
-                    cursor,
-                    [
-                        Waiting(*row)
-                        for row in writer.execute(
-                            """SELECT seq, attempts, due, reason, dead, since, replayed FROM deliveries
-                            WHERE sink = ? AND NOT dead ORDER BY seq""",
-                            (sink,),
-                        )
-                    ],
-                )
-                for name, sink, cursor in rows
-            }
-        self._sinks = {name: sink for name, sink, _ in rows}
+            rows, states = open_sinks(writer, names)
+        self._sinks = rows
         return states
+
+    def forget_sinks(self, names: Iterable[str]) -> None:
+        """Forget sinks that are not open, as if they had never been.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self._transaction("NORMAL") as writer:
+            forget_sinks(writer, names)
 
     def prune(self, received_before: float, limit: int) -> int:
         """Remove the oldest events that nobody needs any more, with all that belongs to them.

@@ -185,12 +185,16 @@ class StoredVerdict:
 
 @attrs.frozen
 class SinkState:
-    """What a sink has still to do: all after the cursor, and what waits.
+    """What a sink has still to do: all after the cursor, but for what was passed, and what waits.
 
     Attributes:
         cursor: every event up to this position has been seen to, save those that wait.
         waiting: what is to be tried again, in the order of the log; dead letters are not among it.
+        passed: of what is after the cursor, what has been delivered or given up.
+        new: whether the store did not know the sink.
     """
 
     cursor: int
     waiting: Sequence[Waiting] = ()
+    passed: Sequence[int] = ()
+    new: bool = attrs.field(default=False, eq=False)

@@ -137,8 +137,8 @@ class Works:
         changed = [name for name, table in after.items() if name in before and self._differs(pipeline, table)]
         anew = (*added, *(after[name] for name in changed))
         await start_handlers(table for table in anew if isinstance(table, HandlerTable))
-        await self._open_sinks([*before.values(), *added])
-        await self._start_all_or_none(pipeline, added)
+        new = await self._open_sinks([*before.values(), *added])
+        await self._start_all_or_none(pipeline, added, new)
         self.pipeline = pipeline
         self.alarms.watch(pipeline)
         self.intake.max_event = pipeline.node.max_event
@@ -147,8 +147,7 @@ class Works:
         self.notices.timeout = pipeline.node.filter_timeout
         # Until its part has ended, a sink may ask what the old pipeline has it ask.
         self.filters.replace({**old.filters, **pipeline.filters}, pipeline.node.filter_timeout)
-        for name in changed:
-            await self._replace(before[name], after[name])
+        failed = [name for name in changed if not await self._replace(before[name], after[name])]
         removed = [name for name in before if name not in after]
         for name in removed:
             await self._end(name)
@@ -158,10 +157,16 @@ class Works:
         await renew(table for name, table in pipeline.transports.items() if name not in begun)
         log.info(
             "pipeline reloaded",
-            changed=changed,
+            changed=[name for name in changed if name not in failed],
             added=[table.name for table in added],
             removed=removed,
             unchanged=len(after) - len(added) - len(changed),
+            filters=sorted(
+                name
+                for name in old.filters.keys() | pipeline.filters.keys()
+                if old.filters.get(name) is not pipeline.filters.get(name)
+            ),
+            **({"failed": failed} if failed else {}),
         )
 
     def _differs(self, pipeline: Pipeline, table: HandlerTable | TransportTable) -> bool:
@@ -172,7 +177,7 @@ class Works:
         return part is None or part.table is not table or (isinstance(table, TransportTable) and not given)
 
     async def _start_all_or_none(
-        self, pipeline: Pipeline, tables: Sequence[HandlerTable | TransportTable]
+        self, pipeline: Pipeline, tables: Sequence[HandlerTable | TransportTable], new: Sequence[str]
     ) -> None:
         started = []
         try:
@@ -183,13 +188,24 @@ class Works:
             for name in started:
                 await self._parts.pop(name).end()
             await self._close_sinks(tables_of(self.pipeline))
+            await self._forget(new)
             raise
 
-    async def _replace(self, old: HandlerTable | TransportTable, new: HandlerTable | TransportTable) -> None:
+    async def _forget(self, sinks: Sequence[str]) -> None:
+        """Have the store forget sinks that did not start: else they would get what came until they do."""
+        try:
+            await trio.to_thread.run_sync(self._store.forget_sinks, sinks)
+        except StoreError as error:
+            log.warning("the store cannot forget sinks", sinks=list(sinks), reason=str(error))
+
+    async def _replace(self, old: HandlerTable | TransportTable, new: HandlerTable | TransportTable) -> bool:
         """End the part of a table that has changed, and start the new one.
 
         The new one may need what the old one holds, a port say, so it cannot be tried before. If it does not
         start then the old one goes on, and that is told.
+
+        Returns:
+            Whether the new one has started.
         """
         await self._end(old.name)
         try:
@@ -205,6 +221,8 @@ class Works:
                 )
             else:
                 log.error("a changed table cannot start: the old one goes on", reason=str(error))
+            return False
+        return True
 
     async def _end(self, name: str) -> None:
         part = self._parts.pop(name, None)
@@ -247,8 +265,12 @@ class Works:
             )
         self._parts[table.name] = part
 
-    async def _open_sinks(self, tables: Iterable[HandlerTable | TransportTable]) -> None:
-        """Let the store know which sinks there are, and make those that are new."""
+    async def _open_sinks(self, tables: Iterable[HandlerTable | TransportTable]) -> list[str]:
+        """Let the store know which sinks there are, and make those that are new.
+
+        Returns:
+            Those that the store did not know.
+        """
         wanted = {table.name: table for table in tables if is_sink(table)}
         states = await trio.to_thread.run_sync(self._store.open_sinks, list(wanted))
         for name in wanted.keys() - self.sinks.keys():
@@ -262,6 +284,7 @@ class Works:
                 filters=self.filters,
                 observers=self._observers,
             )
+        return [name for name, state in states.items() if state.new]
 
     async def _close_sinks(self, tables: Mapping[str, HandlerTable | TransportTable]) -> None:
         """Let go of the sinks that are none of `tables`; the store keeps their places."""

@@ -198,6 +198,66 @@ async def test_something_new_that_cannot_start_refuses_the_pipeline_whole(tmp_pa
     assert new.handlers["more"].instance.seen == []
 
 
+async def test_a_new_sink_that_could_not_start_is_given_nothing_of_what_came_until_it_can(
+    tmp_path: Path,
+) -> None:
+    had: list[str] = []
+    has_second = trio.Event()
+
+    @attrs.define(eq=False)
+    class Out(Door):
+        """Takes events, once it has what it holds."""
+
+        sink: ClassVar[bool] = True
+
+        async def run(self, node: voeflow.Node, *, task_status: trio.TaskStatus[None]) -> None:
+            if self.key in self.held:
+                raise OSError(98, "Address already in use", self.key)
+            task_status.started()
+            while True:
+                for delivery in await node.take():
+                    had.append(delivery.event.ivorn)
+                    delivery.done()
+                    if delivery.event.ivorn.endswith("#2"):
+                        has_second.set()
+
+    class Outs:
+        @voeflow.hookimpl
+        def register_transports(self) -> dict[str, type]:
+            return {"late": Out}
+
+    more = BEFORE + '[transports.late]\nplugin = "late"\nkey = "x"\n'
+    async with running(tmp_path, BEFORE, [Outs()]) as (pipeline, node):
+        submit = pipeline.transports["in"].instance.node.submit
+        Door.held.add("x")
+        with pytest.raises(voeflow.StartError):
+            await node.reload(read(tmp_path, more, [Outs()])[0])
+        await submit(voevent("ivo://a.b/c#1"))
+        Door.held.clear()
+        await node.reload(read(tmp_path, more, [Outs()])[0])
+        await submit(voevent("ivo://a.b/c#2"))
+        with trio.fail_after(20):
+            await has_second.wait()
+
+    assert had == ["ivo://a.b/c#2"]
+
+
+async def test_a_reload_tells_which_filters_are_others_and_which_changes_could_not_be_made(
+    tmp_path: Path,
+) -> None:
+    door = '[transports.{}]\nplugin = "door"\nkey = "{}"\n'
+    more = '[filters.more]\nplugin = "role"\nroles = ["utility"]\n'
+    toml = BEFORE + door.format("a", "a") + door.format("b", "b")
+    async with running(tmp_path, toml, [Doors()]) as (_, node):
+        changed = toml.replace('key = "b"', 'key = "a"').replace('["test"]', '["prediction"]') + more
+        with capture_logs() as logs:
+            await node.reload(read(tmp_path, changed, [Doors()])[0])
+
+    (line,) = (each for each in logs if each["event"] == "pipeline reloaded")
+    assert (line["filters"], line["changed"], line["failed"]) == (["more", "test"], [], ["b"])
+    assert line["unchanged"] == 4
+
+
 async def test_a_changed_transport_that_cannot_start_leaves_the_old_one_at_work(tmp_path: Path) -> None:
     door = '[transports.{}]\nplugin = "door"\nkey = "{}"\n'
     toml = BEFORE + door.format("a", "a") + door.format("b", "b")

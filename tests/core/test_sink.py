@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+import voeflow
 from support.samples import voevent
-from voeflow import Event
+from voeflow import Event, _wall
 from voeflow import _sink as sink_module
 from voeflow._answers import Envelope, Filters
+from voeflow._entry import to_store
 from voeflow._node_api import Delivery
 from voeflow._observers import Observers
 from voeflow._policy import Policy
@@ -20,6 +24,7 @@ from voeflow._sink import Sink
 from voeflow._store import Store
 from voeflow._store_records import SinkState
 from voeflow._when import parse_when
+from voeflow.testing._node import read_pipeline
 
 
 @pytest.fixture
@@ -187,3 +192,129 @@ async def test_what_has_left_the_store_keeps_no_sink_from_being_idle(store: Stor
         with trio.fail_after(20):
             await behind.wait_idle()
         nursery.cancel_scope.cancel()
+
+
+def resumed(store: Store, retries: int = 5) -> Sink:
+    """Give the sink as a start of the node has it."""
+    return Sink(
+        "out",
+        Policy(parse_when(None), None, retries, 30.0),
+        store.open_sinks(["out"])["out"],
+        store.last_seq(),
+        store=store,
+        filters=Filters({}, 1.0),
+        observers=Observers({}),
+    )
+
+
+def stored(store: Store, number: int) -> None:
+    """Store events."""
+    store.append([to_store(each.event, None) for each in envelopes(number)])
+
+
+def save(store: Store, sink: Sink) -> None:
+    progress = sink.progress()
+    assert progress is not None
+    store.save_progress([progress])
+
+
+async def taken(sink: Sink) -> list[tuple[int, int]]:
+    """Give the positions and attempts of all that can be taken without waiting."""
+    found: list[tuple[int, int]] = []
+    with trio.move_on_after(5):  # of the mock clock
+        while True:
+            found += [(each.position, each.attempt) for each in await sink.take(9)]
+    return found
+
+
+def fail(delivery: Delivery) -> None:
+    delivery.failed("down")
+
+
+def put_off(delivery: Delivery) -> None:
+    delivery.later(3600, "not now")
+
+
+@pytest.mark.parametrize("end", [Delivery.done, fail, put_off, lambda delivery: delivery.give_up("no")])
+async def test_what_ended_while_an_older_one_was_open_is_not_handed_over_anew_after_a_restart(
+    store: Store, end: Callable[[Delivery], None], autojump_clock: MockClock
+) -> None:
+    stored(store, 3)
+    before = resumed(store)
+    first, second, _ = await before.take(3)
+    end(second)
+    save(store, before)
+    assert first.position == 1
+
+    after = resumed(store)
+    assert await taken(after) == [(1, 1), (3, 1)]
+
+
+@pytest.mark.parametrize("end", [Delivery.done, fail, put_off, lambda delivery: delivery.give_up("no")])
+async def test_what_ended_while_an_older_one_was_open_is_not_handed_over_anew_when_all_that_is_open_is(
+    store: Store, end: Callable[[Delivery], None], autojump_clock: MockClock
+) -> None:
+    stored(store, 3)
+    sink = resumed(store)
+    end((await sink.take(3))[1])
+    for _ in range(2):
+        sink.rewind()
+        assert await taken(sink) == [(1, 1), (3, 1)]
+
+
+async def test_a_failed_delivery_beyond_an_open_one_is_tried_once_more_and_its_tries_count_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(store, 2)
+    before = resumed(store)
+    (_, second) = await before.take(2)
+    second.failed("down")
+    save(store, before)
+
+    after = resumed(store)
+    assert [(each.position, each.attempt) for each in await after.take(2)] == [(1, 1)]
+    monkeypatch.setattr(_wall, "now", lambda: time.time() + 3600)
+    assert [(each.position, each.attempt) for each in await after.take(2)] == [(2, 2)]
+
+
+ASKS_SLOWLY = """
+[transports.in]
+plugin = "replay"
+directory = "."
+[filters.slow]
+plugin = "slow"
+[handlers.out]
+plugin = "print"
+"""
+
+
+@attrs.frozen
+class Slow:
+    async def matches(self, event: Event) -> bool:
+        await trio.sleep(60)
+        return True
+
+
+class Offered:
+    @voeflow.hookimpl
+    def register_filters(self) -> dict[str, type]:
+        return {"slow": Slow}
+
+
+async def test_who_takes_several_can_be_cancelled_while_filters_are_asked_and_nothing_is_lost(
+    store: Store, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    pipeline, _ = read_pipeline(ASKS_SLOWLY, tmp_path, [Offered()], {})
+    stored(store, 3)
+    sink = Sink(
+        "out",
+        Policy(parse_when("slow"), None, 5, 30.0),
+        store.open_sinks(["out"])["out"],
+        store.last_seq(),
+        store=store,
+        filters=Filters(pipeline.filters, 1000.0),
+        observers=Observers({}),
+    )
+    with trio.move_on_after(10):
+        await sink.take(3)
+    assert sorted([each.position for _ in range(3) for each in await sink.take(1)]) == [1, 2, 3]

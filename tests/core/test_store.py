@@ -14,6 +14,7 @@ from voeflow._errors import StoreError
 from voeflow._store import NewEvent, Progress, Refusal, SinkState, Store, StoredEvent, StoredVerdict, Waiting
 from voeflow._store_deliveries import deliveries_of, verdicts_of
 from voeflow._store_prune import Prunable, look_up
+from voeflow._store_records import Delivered
 from voeflow._store_select import Selection, select_refused
 
 
@@ -146,6 +147,31 @@ def test_readers_see_whole_batches_in_order_while_events_are_stored(store: Store
 def test_a_new_sink_is_given_no_history(store: Store) -> None:
     store.append([new_event(1), new_event(2)])
     assert store.open_sinks(["mail"]) == {"mail": SinkState(2, [])}
+
+
+def test_a_sink_that_was_forgotten_is_new_and_one_that_is_open_is_not_forgotten(store: Store) -> None:
+    store.open_sinks(["mail", "save"])
+    store.append([new_event(1), new_event(2)])
+    dead = Waiting(2, 9, 3000.0, "gave up", dead=True)
+    store.save_progress(
+        [Progress(name, 1, [dead], delivered=[Delivered(1, 2000.0, 1)]) for name in ("mail", "save")]
+    )
+    store.open_sinks(["save"])
+    store.forget_sinks(["mail", "save", "none"])
+    states = store.open_sinks(["mail", "save"])
+    assert states == {"mail": SinkState(2, []), "save": SinkState(1, [], (2,))}
+    assert {name: state.new for name, state in states.items()} == {"mail": True, "save": False}
+    assert [each.sink for each in deliveries_of(store, 1)] == ["save"]
+
+
+def test_what_was_delivered_or_given_up_beyond_the_cursor_is_passed(store: Store) -> None:
+    store.open_sinks(["mail"])
+    store.append([new_event(number) for number in range(1, 6)])
+    rows = [Waiting(3, 1, 2000.0, "refused"), Waiting(4, 9, 3000.0, "gave up", dead=True)]
+    store.save_progress(
+        [Progress("mail", 1, rows, delivered=[Delivered(1, 2000.0, 1), Delivered(5, 2001.0, 1)])]
+    )
+    assert store.open_sinks(["mail"]) == {"mail": SinkState(1, rows[:1], (4, 5))}
 
 
 def test_a_sink_goes_on_where_it_was(tmp_path: Path) -> None:
