@@ -12,7 +12,7 @@ import trio
 from voeflow import _wall
 from voeflow._answers import Envelope, Filters
 from voeflow._errors import FilterError, GiveUp, Later, StoreError
-from voeflow._feed import READ_AGAIN, Feed, reread
+from voeflow._feed import READ_AGAIN, Feed, reread_all
 from voeflow._ledger import Ledger
 from voeflow._node_api import Delivery, Ending, settle_nothing
 from voeflow._observers import Observers
@@ -242,11 +242,11 @@ class Sink:
             self._wait_again(rows.values(), due=0.0)
             raise
         for gone in rows.keys() - {envelope.seq for envelope in envelopes}:
-            self._settle(gone)  # it has left the store, its retention over
+            self._settle(gone)  # it has left the store, its retention over, or cannot be parsed any more
         return [(envelope, rows[envelope.seq]) for envelope in envelopes]
 
     def _read(self, seqs: Sequence[int]) -> list[Envelope]:
-        return [reread(stored) for stored in self._store.get(seqs)]
+        return reread_all(self._store.get(seqs), self.name)
 
     def _wait_again(self, rows: Iterable[Waiting], due: float) -> None:
         for row in rows:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import attrs
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import voeflow
 from support.samples import voevent
+from support.stored import new_event
 from voeflow import Event, _wall
 from voeflow import _sink as sink_module
 from voeflow._answers import Envelope, Filters
@@ -22,7 +24,7 @@ from voeflow._observers import Observers
 from voeflow._policy import Policy
 from voeflow._sink import Sink
 from voeflow._store import Store
-from voeflow._store_records import SinkState
+from voeflow._store_records import Progress, SinkState, Waiting
 from voeflow._when import parse_when
 from voeflow.testing._node import read_pipeline
 
@@ -318,3 +320,19 @@ async def test_who_takes_several_can_be_cancelled_while_filters_are_asked_and_no
     with trio.move_on_after(10):
         await sink.take(3)
     assert sorted([each.position for _ in range(3) for each in await sink.take(1)]) == [1, 2, 3]
+
+
+async def test_what_is_to_be_tried_again_and_cannot_be_parsed_any_more_keeps_no_sink_from_going_on(
+    store: Store,
+) -> None:
+    store.append([new_event(1, raw=b"<damaged"), new_event(2, raw=voevent("ivo://org.example/a#2"))])
+    waiting = [Waiting(seq, attempts=1, due=0.0, reason="no answer") for seq in (1, 2)]
+    store.save_progress([Progress("out", 2, waiting)])
+    sink = resumed(store)
+    with structlog.testing.capture_logs() as logs:
+        (delivery,) = await sink.take(2)
+    delivery.done()
+    assert (delivery.position, sink.settled_up_to, sink.idle) == (2, 2, True)
+    assert [(line["event"], line["position"]) for line in logs[:1]] == [
+        ("an event of the store cannot be read", 1)
+    ]
