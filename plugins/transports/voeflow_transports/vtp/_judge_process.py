@@ -70,12 +70,8 @@ _MOST_MEMORY = 2**31
 
 def main() -> None:
     """Fork whenever told to, until the end of the input."""
-    for stop in (
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # these are the node's business; it ends this process
-        signal.signal(stop, signal.SIG_IGN)
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, signal.SIG_IGN)  # these are the node's business; it ends this process
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends a process, also inside libxml2
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
