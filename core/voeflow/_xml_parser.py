@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 
+import attrs
 from lxml import etree
 
 #: After so many bytes a thread begins anew. That takes 60 us, some milliseconds where all was names. These
@@ -20,55 +21,6 @@ RENEWED_AFTER = 2**20
 #: Where lxml has a thread's dictionary, in what Python keeps for each thread. lxml cannot be asked to let go
 #: of it while the thread lives; without it here, it makes another.
 _PLACE = "_ParserDictionaryContext"
-
-
-class _Thread(threading.local):
-    """What a thread has: a parser is not to be used by two at once."""
-
-    parser: etree.XMLParser | None = None
-    read = 0
-
-
-_this = _Thread()
-
-
-def parse(raw: bytes) -> etree._Element:
-    """Parse a document with this thread's parser.
-
-    Returns:
-        The root element.
-
-    Raises:
-        etree.XMLSyntaxError: it is not well-formed.
-        ValueError: its encoding is not known.
-        LookupError: its encoding is not known.
-        MemoryError: there is no memory for it; that says nothing about the document.
-    """
-    _this.read += len(raw)
-    if _this.parser is None:
-        _this.parser = _new_parser()
-    elif _this.read > RENEWED_AFTER:
-        _begin_anew()
-    for _ in range(2):
-        try:
-            return etree.fromstring(raw, _this.parser)
-        except etree.XMLSyntaxError as error:
-            if error.code != etree.ErrorTypes.ERR_NO_MEMORY:
-                raise
-        _begin_anew()  # a plugin may have filled it, with documents that it reads in this thread
-    raise MemoryError("libxml2 has no memory left")
-
-
-def _begin_anew() -> None:
-    """Begin with a parser and a dictionary that hold no names yet."""
-    import ctypes  # here, since a short-lived command never comes to this
-
-    state = ctypes.pythonapi.PyThreadState_GetDict
-    state.restype = ctypes.c_void_p  # it is lent, and `py_object` here would take it
-    ctypes.cast(state(), ctypes.py_object).value.pop(_PLACE, None)
-    _this.parser = _new_parser()
-    _this.read = 0
-    etree.fromstring(b"<a/>", _this.parser)  # at once, or the next old parser would bring the old one back
 
 
 def _new_parser() -> etree.XMLParser:
@@ -84,3 +36,66 @@ def _new_parser() -> etree.XMLParser:
         remove_pis=False,
         collect_ids=False,  # an index that only id() reads; it costs time
     )
+
+
+@attrs.define(eq=False, repr=False)
+class _Parser:
+    """The parser of a thread: one is not to be used by two at once.
+
+    Attributes:
+        parser: lxml's.
+        left: how many bytes may be read before it begins anew.
+    """
+
+    parser: etree.XMLParser = attrs.field(factory=_new_parser)
+    left: int = attrs.field(factory=lambda: RENEWED_AFTER)
+
+    def begin_anew(self) -> None:
+        """Begin with a parser and a dictionary that hold no names yet."""
+        import ctypes  # here, since a short-lived command never comes to this
+
+        state = ctypes.pythonapi["PyThreadState_GetDict"]
+        state.restype = ctypes.c_void_p  # it is lent, and `py_object` here would take it
+        ctypes.cast(state(), ctypes.py_object).value.pop(_PLACE, None)
+        self.parser, self.left = _new_parser(), RENEWED_AFTER
+        etree.fromstring(b"<a/>", self.parser)  # at once: the next old parser would bring the old one back
+
+    def parse_anew(self, raw: bytes) -> etree._Element:
+        """Parse a document for which there was no memory."""
+        self.begin_anew()  # a plugin may have filled the dictionary: it reads in this thread, too
+        try:
+            return etree.fromstring(raw, self.parser)
+        except etree.XMLSyntaxError as error:
+            if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+                raise MemoryError("libxml2 has no memory left") from None
+            raise
+
+
+_per_thread = threading.local()
+
+
+def parse(raw: bytes) -> etree._Element:
+    """Parse a document with this thread's parser.
+
+    Returns:
+        The root element.
+
+    Raises:
+        etree.XMLSyntaxError: it is not well-formed.
+        ValueError: its encoding is not known.
+        LookupError: its encoding is not known.
+        MemoryError: there is no memory for it; that says nothing about the document.
+    """
+    try:
+        mine: _Parser = _per_thread.parser
+    except AttributeError:
+        mine = _per_thread.parser = _Parser()
+    if mine.left < 0:
+        mine.begin_anew()
+    mine.left -= len(raw)
+    try:
+        return etree.fromstring(raw, mine.parser)
+    except etree.XMLSyntaxError as error:
+        if error.code != etree.ErrorTypes.ERR_NO_MEMORY:
+            raise
+    return mine.parse_anew(raw)
