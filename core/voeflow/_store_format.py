@@ -85,10 +85,16 @@ def create_file(path: Path) -> None:
     SQLite tells nobody.
 
     Raises:
-        StoreError: it cannot be made.
+        StoreError: it cannot be made, or a part of another one is left in its place.
     """
     if os.path.lexists(path):
         return
+    log = path.with_name(f"{path.name}-wal")
+    if log.is_file() and log.stat().st_size:  # SQLite would copy it into the new file, whatever it is of
+        raise StoreError(
+            f"{log} belongs to a store that is not there: put {path} back, "
+            "or remove what is left of it to begin a new store"
+        )
     new = path.with_name(f"{path.name}.new")
     try:
         for ending in ("", "-wal", "-shm", "-journal"):  # what an earlier try has left

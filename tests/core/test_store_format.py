@@ -89,6 +89,21 @@ def test_what_an_earlier_try_to_make_a_store_has_left_is_removed(path: Path) -> 
     assert {file.name for file in path.parent.iterdir()} == {"voeflow.db", "voeflow.db.lock"}
 
 
+def test_the_log_of_a_store_that_was_taken_away_is_not_taken_for_that_of_a_new_one(path: Path) -> None:
+    log = path.with_name("voeflow.db-wal")
+    store = Store.open(path)
+    store.append([new_event(1)])
+    left = log.read_bytes()
+    store.close()
+    path.unlink()
+    log.write_bytes(left)
+    with pytest.raises(StoreError, match=r"voeflow\.db-wal belongs to a store that is not there: put"):
+        Store.open(path)
+    assert log.read_bytes() == left
+    log.unlink()
+    Store.open(path).close()
+
+
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
     path.touch()
     Store.open(path).close()
