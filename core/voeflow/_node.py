@@ -120,6 +120,9 @@ class RunningNode:
             if works is not None:
                 with trio.CancelScope(shield=True):  # one write of a few rows
                     await works.save()
+                if busy := works.busy:
+                    names = [sink.name for sink in busy]
+                    log.warning("stopped before these were done; they go on at the next start", sinks=names)
 
     def _tell_ready(self) -> None:
         pipeline = self._pipeline
@@ -139,11 +142,8 @@ class RunningNode:
         await works.stop_sources()
         if busy := works.busy:
             log.info("sinks still at work; a second signal stops at once", sinks=[sink.name for sink in busy])
-        with trio.move_on_after(patience) as limit:
+        with trio.move_on_after(patience):
             await works.wait_idle()
-        if limit.cancelled_caught:
-            names = [sink.name for sink in works.busy]
-            log.warning("stopped before these were done; they go on at the next start", sinks=names)
 
 
 @contextmanager

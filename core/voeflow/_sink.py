@@ -99,6 +99,11 @@ class Sink:
         return self._ledger.settled_up_to
 
     @property
+    def waiting(self) -> int:
+        """How many deliveries wait to be tried again."""
+        return self._ledger.waiting_count
+
+    @property
     def idle(self) -> bool:
         """Whether there is nothing to do now; what waits to be tried again, until it is, does not count."""
         return self._feed.empty and not self._ledger.open_count

@@ -80,6 +80,9 @@ class Works:
         await start_handlers(self.pipeline.handlers.values())
         tables = tables_of(self.pipeline).values()
         await self._open_sinks(tables)
+        for sink in self.sinks.values():
+            if (behind := self._latest - sink.position) or sink.waiting:
+                log.info("sink goes on where it was", sink=sink.name, behind=behind, waiting=sink.waiting)
         await self.alarms.recall()
         for table in tables:
             await self._start(table, self.pipeline)

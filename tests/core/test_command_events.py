@@ -92,7 +92,7 @@ def asked(pipeline: Path, sink: str = "notes") -> list[int]:
 @pytest.mark.parametrize(
     ("options", "seqs"),
     [
-        ([], [1, 2, 3]),
+        (["--yes"], [1, 2, 3]),
         (["--dead"], [1]),
         (["--role", "test"], [2]),
         (["--author", "ivo://a.bc/*"], [3]),
@@ -110,6 +110,14 @@ def test_replay_asks_for_what_is_selected(pipeline: Path, options: list[str], se
     assert f"{len(seqs)} event{'s' if len(seqs) > 1 else ''} will be handed to notes again" in result.output
     assert asked(pipeline) == seqs
     assert asked(pipeline, "out") == []
+
+
+def test_a_replay_of_all_there_is_is_refused_where_nobody_can_be_asked(pipeline: Path) -> None:
+    result = voeflow("events", "replay", pipeline, "--to", "notes")
+
+    assert result.exit_code == 2
+    assert "this would hand all 3 events to notes: say which, or --yes" in result.output
+    assert asked(pipeline) == []
 
 
 @pytest.mark.parametrize("options", [["--until", "2020-01-01"], ["--ivorn", "ivo://a.bc/none#*"]])
@@ -141,7 +149,7 @@ def test_a_dead_letter_that_is_replayed_is_listed_no_more(pipeline: Path) -> Non
     [
         ("note", 'did you mean "notes"?'),
         ("in", "nothing goes out to it"),
-        ("zzz", "the sinks are later, notes, out"),
+        ("zzz", "the sinks are notes, later, out"),
     ],
 )
 def test_what_is_no_sink_is_told_with_the_nearest(pipeline: Path, sink: str, told: str) -> None:
@@ -152,7 +160,7 @@ def test_what_is_no_sink_is_told_with_the_nearest(pipeline: Path, sink: str, tol
 
 
 def test_a_sink_that_no_node_has_run_with_is_told(pipeline: Path) -> None:
-    result = voeflow("events", "replay", pipeline, "--to", "later")
+    result = voeflow("events", "replay", pipeline, "--to", "later", "--yes")
 
     assert result.exit_code == 1
     assert "run the node with it first" in result.output

@@ -295,14 +295,21 @@ async def test_a_delivery_is_given_up_after_its_retries_and_told_in_the_store(tm
     assert (dead.sink, dead.attempts, dead.event.ivorn) == ("notes", 3, "ivo://a.bc/d#1")
 
 
-async def test_what_was_in_hand_when_a_node_stopped_is_handed_over_after_its_start(tmp_path: Path) -> None:
-    async with running(tmp_path, "drain = 0\n" + SIMPLE + "hangs = true\n") as (pipeline, _):
-        await pipeline.transports["in"].instance.node.submit(voevent())
-        first = list(await pipeline.handlers["notes"].instance.wait(1))
-    async with running(tmp_path, SIMPLE) as (pipeline, _):
-        second = await pipeline.handlers["notes"].instance.wait(1)
+async def test_what_was_in_hand_when_a_node_stopped_is_handed_over_after_its_start_and_both_are_told(
+    tmp_path: Path,
+) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path, "drain = 0\n" + SIMPLE + "hangs = true\n") as (pipeline, _):
+            await pipeline.transports["in"].instance.node.submit(voevent())
+            first = list(await pipeline.handlers["notes"].instance.wait(1))
+        async with running(tmp_path, SIMPLE) as (pipeline, _):
+            second = await pipeline.handlers["notes"].instance.wait(1)
 
     assert second == first
+    told = "stopped before these were done; they go on at the next start"
+    assert [each["sinks"] for each in logs if each["event"] == told] == [["notes"]]
+    goes_on = [each for each in logs if each["event"] == "sink goes on where it was"]
+    assert [(each["sink"], each["behind"], each["waiting"]) for each in goes_on] == [("notes", 1, 0)]
 
 
 async def test_nothing_is_pruned_before_the_store_knows_which_sinks_there_are(tmp_path: Path) -> None:

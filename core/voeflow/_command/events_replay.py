@@ -32,8 +32,9 @@ def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
 
     A node that runs begins within a second or two, oldest first, and lets new events go before; one that does
     not run begins when it starts. SINK is a table's name; its `when` and `sources` are not asked, and with
-    --dead its own dead letters are meant. Exit status: 0; 1 if there are none, or the store cannot be
-    written; 2 if the pipeline, or what was asked, is wrong.
+    --dead its own dead letters are meant. Where all events there are would go, it asks first, or takes --yes.
+    Exit status: 0; 1 if there are none, or the store cannot be written; 2 if the pipeline, or what was asked,
+    is wrong.
     """
     look = look_or_exit(pipeline)
     loaded, sinks = look.pipeline, look.sinks
@@ -44,8 +45,10 @@ def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
     store = open_store(loaded)
     try:
         seqs = choose(loaded, store, chosen, sink)
-        if chosen == EVERYTHING and seqs and not yes and sys.stdin.isatty():
+        if chosen == EVERYTHING and seqs and not yes:
             # A slip of the hand here could slew a telescope a thousand times.
+            if not sys.stdin.isatty():
+                fail(f"this would hand all {len(seqs)} events to {sink}: say which, or --yes", BAD_PIPELINE)
             click.confirm(f"Hand all {len(seqs)} events in the store to {sink} again?", abort=True, err=True)
         with progress("asking", len(seqs)) as tell:
             number = ask_again(store.path, sink, seqs, tell) if seqs else 0
