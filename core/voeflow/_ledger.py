@@ -141,6 +141,14 @@ class Ledger:
             return self._retry(seq)
         return None
 
+    def hasten(self, seconds: float) -> None:
+        """Have what waits for a time come so much earlier."""
+        for seq, row in self._waiting.items():
+            if row.due and seq not in self._retried:
+                self._waiting[seq] = self._changed[seq] = attrs.evolve(row, due=row.due - seconds)
+        self._due = [(self._waiting[seq].due, seq) for _, seq in self._due if seq in self._waiting]
+        heapq.heapify(self._due)
+
     def settle(self, seq: int, delivered: Delivered | None = None) -> None:
         """Close a delivery for good: it was made, or is not wanted."""
         if delivered is not None:

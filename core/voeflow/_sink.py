@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -37,6 +38,9 @@ MAX_WAITING = 1000
 
 #: How many deliveries that were asked for again one sink holds in memory; the rest waits in the store.
 MAX_AGAIN = 256
+
+#: By how much the machine's clock must have been put back at once for it to count, in seconds.
+CLOCK_STEP = 1.0
 
 #: How many deliveries of one sink may have been made and not be written down, since the store cannot write: a
 #: crash would have them made again. When there are more the sink takes nothing new.
@@ -79,6 +83,7 @@ class Sink:
         self._observers = observers
         self._generation = 0
         self._draining = False
+        self._ahead = -math.inf  # of trio's clock, the machine's, at the last look
         self._unanswered: dict[int, int] = {}  # how often filters gave no answer, by position
         self._taking = trio.Lock()
         self._rested = trio.lowlevel.ParkingLot()  # of those who wait until it is idle
@@ -180,6 +185,8 @@ class Sink:
         """Wait for what is due again, or what is next in the log, or else what was asked for again."""
         yielded = False  # whoever takes in a loop lets others have their turn, if not by waiting
         while True:
+            if self._ledger.next_due is not None:
+                self._heed_clock()
             due = self._ledger.next_due
             if due is not None and due <= (now := _wall.now()):
                 if failed := await self._reread(partial(self._ledger.take_due, now), limit):
@@ -205,6 +212,13 @@ class Sink:
                 with trio.move_on_after(max(0.0, due - _wall.now())):
                     await self._feed.changed.park()
             yielded = True
+
+    def _heed_clock(self) -> None:
+        """Where the machine's clock was put back since the last look, hasten what waits by that."""
+        ahead = _wall.now() - trio.current_time()
+        if self._ahead - ahead > CLOCK_STEP:
+            self._ledger.hasten(self._ahead - ahead)
+        self._ahead = ahead
 
     def _next(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
         """Take what is next in the log and in memory."""
@@ -336,6 +350,7 @@ class Sink:
             return
         row = row or Waiting(envelope.seq)
         if isinstance(ending, Later):
+            self._heed_clock()
             log.info("delivery put off", sink=self.name, ivorn=envelope.event.ivorn, reason=str(ending))
             # At least 1, or the filters would be asked again whether they want what they wanted before.
             attempts = max(1, row.attempts)
@@ -385,6 +400,7 @@ class Sink:
             tries: how often the sink, or its filters, have failed.
             hopeless: whether another try cannot end better.
         """
+        self._heed_clock()
         now = _wall.now()
         since = row.since if row.since is not None else now
         dead = hopeless or self.policy.gives_up(tries, since, now)

@@ -279,6 +279,47 @@ async def test_a_failed_delivery_beyond_an_open_one_is_tried_once_more_and_its_t
     assert [(each.position, each.attempt) for each in await after.take(2)] == [(2, 2)]
 
 
+async def test_a_clock_that_is_put_back_lets_no_retry_wait_for_longer(
+    store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    year = 365 * 86400.0
+    begun = trio.current_time()
+    ahead = [time.time() + year]
+    monkeypatch.setattr(_wall, "now", lambda: ahead[0] + trio.current_time() - begun)
+    stored(store, 2)
+    sink = resumed(store)
+    first, second = await sink.take(2)
+    first.failed("down")
+    second.later(600, "not now")
+    assert await taken(sink) == []
+    ahead[0] -= year
+
+    assert [(each.position, each.attempt) for each in await sink.take(2)] == [(1, 2)]
+    assert trio.current_time() - begun < 60
+    assert [(each.position, each.attempt) for each in await sink.take(2)] == [(2, 2)]
+    assert 595 < trio.current_time() - begun < 605
+    progress = sink.progress()
+    assert progress is not None
+    assert {row.seq for row in progress.waiting if row.due < ahead[0] + 1000} == {1, 2}
+
+
+async def test_a_clock_that_was_put_back_while_nothing_waited_shortens_no_wait(
+    store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    ahead = [time.time()]
+    monkeypatch.setattr(_wall, "now", lambda: ahead[0] + trio.current_time())
+    stored(store, 1)
+    sink = resumed(store)
+    for attempt in (1, 2):
+        ((delivery),) = await sink.take(1)
+        assert delivery.attempt == attempt
+        ahead[0] -= 3600
+        begun = trio.current_time()
+        delivery.failed("down")
+    await sink.take(1)
+    assert trio.current_time() - begun > 45  # of the 60 s of the second wait
+
+
 ASKS_SLOWLY = """
 [transports.in]
 plugin = "replay"
