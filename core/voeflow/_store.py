@@ -2,9 +2,9 @@
 
 A few modules alone talk to SQLite: `_store` (writing) with `_store_write` and `_store_sinks` (the rows),
 `_store_reader` (reading), `_store_marks` (finding events), `_store_prune` (letting go), `_store_places` (what
-filters remember), `_store_select` and `_store_deliveries` (looking into it), `_store_asked` (what is to be
-handed over again) and `_store_format` (its file, with `_store_tables`). All methods block; the node calls
-them from worker threads.
+filters remember), `_store_select`, `_store_deliveries` and `_store_backlog` (looking into it), `_store_asked`
+(what is to be handed over again) and `_store_format` (its file, with `_store_tables`). All methods block; the
+node calls them from worker threads.
 """
 
 from __future__ import annotations
