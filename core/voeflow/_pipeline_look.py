@@ -12,7 +12,7 @@ from voeflow._errors import PipelineError
 from voeflow._lookup import find_plugin
 from voeflow._masking import masked
 from voeflow._pipeline import FAMILIES, Reader, in_order, names_of
-from voeflow._plugin import Plugin
+from voeflow._plugin import Kind, Plugin
 from voeflow._plugins import Plugins
 from voeflow._quantities import parse_seconds
 from voeflow._tables import Pipeline
@@ -34,19 +34,33 @@ class SourceLook:
     silent_after: float | None
 
 
+@attrs.frozen
+class SinkLook:
+    """A handler, or a transport that events go out to, as far as it could be read.
+
+    Attributes:
+        name: its table's name.
+        plugin: what its table names as its plugin; None where no such plugin is installed.
+    """
+
+    name: str
+    plugin: str | None
+
+
 @attrs.frozen(kw_only=True)
 class Look:
     """What a look into a store needs to know of its pipeline.
 
     Attributes:
         pipeline: the file, without its transports and handlers.
-        sinks: the names of what events go out to.
+        sinks: what events go out to, in the order of the file; handlers and transports are not mixed, and
+            those are first of which the first table is.
         others: the names of the transports that are no sinks.
         sources: the transports that events come in through, in the order of the file.
     """
 
     pipeline: Pipeline
-    sinks: tuple[str, ...]
+    sinks: tuple[SinkLook, ...]
     others: tuple[str, ...]
     sources: tuple[SourceLook, ...]
 
@@ -69,24 +83,36 @@ def load_to_look(path: Path, plugins: Plugins, environ: Mapping[str, str]) -> Lo
     mistakes += reader.mistakes
     if mistakes or pipeline is None:
         raise PipelineError(path, masked(in_order(mistakes, rest), document.secrets))
-    transports, handlers = (document.table.get(family, {}) for family in left_out)
-    found = {name: _plugin(name, transports[name], plugins) for name in names_of(transports)}
-    carriers = [name for name, plugin in found.items() if plugin is not None and plugin.is_sink]
+    kinds = {family: kind for kind, family in FAMILIES.items() if family in left_out}
+    found = {
+        (kind, name): _plugin(kind, name, table[name], plugins)
+        for family, table in document.table.items()
+        if (kind := kinds.get(family)) is not None
+        for name in names_of(table)
+    }
     return Look(
         pipeline=pipeline,
-        sinks=(*names_of(handlers), *carriers),
-        others=tuple(name for name in found if name not in carriers),
+        sinks=tuple(
+            SinkLook(name, plugin.name if plugin is not None else None)
+            for (kind, name), plugin in found.items()
+            if _is_sink(kind, plugin)
+        ),
+        others=tuple(name for (kind, name), plugin in found.items() if not _is_sink(kind, plugin)),
         sources=tuple(
-            SourceLook(name, plugin.name, _seconds(transports[name].get("silent_after")))
-            for name, plugin in found.items()
-            if plugin is not None and plugin.is_source
+            SourceLook(name, plugin.name, _seconds(document.table[FAMILIES[kind]][name].get("silent_after")))
+            for (kind, name), plugin in found.items()
+            if kind == "transport" and plugin is not None and plugin.is_source
         ),
     )
 
 
-def _plugin(name: str, table: Any, plugins: Plugins) -> Plugin | None:
-    found = find_plugin("transport", name, table, plugins) if isinstance(table, dict) else None
+def _plugin(kind: Kind, name: str, table: Any, plugins: Plugins) -> Plugin | None:
+    found = find_plugin(kind, name, table, plugins) if isinstance(table, dict) else None
     return found if isinstance(found, Plugin) else None
+
+
+def _is_sink(kind: Kind, plugin: Plugin | None) -> bool:
+    return kind == "handler" or (plugin is not None and plugin.is_sink)
 
 
 def _seconds(value: object) -> float | None:

@@ -149,7 +149,7 @@ def test_a_dead_letter_that_is_replayed_is_listed_no_more(pipeline: Path) -> Non
     [
         ("note", 'did you mean "notes"?'),
         ("in", "nothing goes out to it"),
-        ("zzz", "the sinks are notes, later, out"),
+        ("zzz", "the sinks are out, notes, later"),
     ],
 )
 def test_what_is_no_sink_is_told_with_the_nearest(pipeline: Path, sink: str, told: str) -> None:

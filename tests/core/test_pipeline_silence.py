@@ -9,7 +9,7 @@ import pytest
 
 import voeflow
 from support.nodes import read
-from voeflow._pipeline_look import SourceLook, load_to_look
+from voeflow._pipeline_look import SinkLook, SourceLook, load_to_look
 from voeflow._plugins import load_plugins
 
 IVOID = 'ivoid = "ivo://org.example/node"\n'
@@ -92,4 +92,19 @@ def test_a_look_tells_the_sources_whatever_is_wrong_with_them(tmp_path: Path) ->
         SourceLook("upstream", "vtp-subscribe", 3600.0),
         SourceLook("wrong", "vtp-receive", None),
     )
-    assert (look.sinks, look.others) == (("public",), ("upstream", "wrong", "unknown"))
+    assert look.others == ("upstream", "wrong", "unknown")
+
+
+def test_a_look_tells_the_sinks_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.toml"
+    unknown = '[handlers.unknown]\nplugin = "emial"\n[handlers.none]\n'
+    handlers = '[handlers.duty]\nplugin = "email"\nserver = "${NO_SUCH_VARIABLE}"\n' + unknown
+
+    path.write_text(UPSTREAM + handlers + PUBLIC)
+    found = load_to_look(path, load_plugins(), os.environ).sinks
+    duty = [SinkLook("duty", "email"), SinkLook("unknown", None), SinkLook("none", None)]
+    assert found == (SinkLook("public", "vtp-broadcast"), *duty)
+
+    path.write_text('ivoid = "ivo://a.bc/node"\n' + handlers + PUBLIC)
+    found = load_to_look(path, load_plugins(), os.environ).sinks
+    assert found == (*duty, SinkLook("public", "vtp-broadcast"))

@@ -37,7 +37,7 @@ def command(pipeline: Path, sink: str, yes: bool, chosen: Chosen) -> None:
     is wrong.
     """
     look = look_or_exit(pipeline)
-    loaded, sinks = look.pipeline, look.sinks
+    loaded, sinks = look.pipeline, [each.name for each in look.sinks]
     if sink in look.others:
         fail(f"--to {sink}: this transport brings events in, and nothing goes out to it", BAD_PIPELINE)
     if sink not in sinks:
