@@ -94,7 +94,7 @@ def test_help_lists_every_command() -> None:
     result = voeflow("--help")
 
     assert result.exit_code == 0
-    for name in ("run", "check", "test", "send", "listen", "events", "sources", "plugins", "init"):
+    for name in ("run", "check", "test", "send", "listen", "events", "sources", "sinks", "plugins", "init"):
         assert f"\n  {name} " in result.output
 
 

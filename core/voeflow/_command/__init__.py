@@ -19,6 +19,7 @@ OWN = {
     "explain": "voeflow._command.explain",
     "events": "voeflow._command.events",
     "sources": "voeflow._command.sources",
+    "sinks": "voeflow._command.sinks",
     "plugins": "voeflow._command.plugins",
     "init": "voeflow._command.init",
     "new": "voeflow._command.new",

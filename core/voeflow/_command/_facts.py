@@ -21,6 +21,11 @@ def show_time(seconds: float, to: Literal["seconds", "milliseconds"] = "seconds"
     return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec=to)}Z"
 
 
+def iso_time(seconds: float | None) -> str | None:
+    """Give seconds since 1970 as a time in UTC, as JSON has it: to the microsecond, with its offset."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 def brief(stored: StoredEvent) -> dict[str, Any]:
     """Give the facts that the store itself has of an event, as JSON would hold them."""
     return {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from voeflow._command._facts import show_time
+from voeflow._command._facts import iso_time, show_time
 from voeflow._command._output import plain_table, print_table
 from voeflow._command._pipelines import BAD_PIPELINE, fail, look_or_exit, pipeline_argument
 from voeflow._command.events_selection import open_store
@@ -56,13 +55,13 @@ def _facts(source: SourceLook, heard: Heard) -> dict[str, Any]:
     return {
         "source": source.name,
         "plugin": source.plugin,
-        "last_event": _iso(heard.event),
-        "last_sign_of_life": _iso(heard.sign),
-        "last_heard": _iso(heard.last),
+        "last_event": iso_time(heard.event),
+        "last_sign_of_life": iso_time(heard.sign),
+        "last_heard": iso_time(heard.last),
         "last_heard_from": heard.peer,
         "silent_for": heard.silent,
         "silent_after": source.silent_after,
-        "alarm_since": _iso(alarm.since) if alarm is not None else None,
+        "alarm_since": iso_time(alarm.since) if alarm is not None else None,
         "alarm": alarm.ivorn if alarm is not None else None,
     }
 
@@ -86,7 +85,3 @@ def _print(found: list[tuple[SourceLook, Heard]]) -> None:
 
 def _shown(moment: float | None) -> str:
     return "never" if moment is None else show_time(moment)
-
-
-def _iso(moment: float | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()
