@@ -43,6 +43,7 @@ class Ledger:
         self._taken_up: dict[int, None] = {}
         self._changed: dict[int, Waiting | None] = {}
         self._delivered: list[Delivered] = []
+        self._being_written = 0  # how many of these `progress` gave the last time
         self._saved_cursor = self.taken
 
     @classmethod
@@ -84,8 +85,11 @@ class Ledger:
 
     @property
     def unsaved_count(self) -> int:
-        """How many deliveries were made and are not written to the store."""
-        return len(self._delivered)
+        """How many deliveries were made and are not written to the store, as far as is known.
+
+        What `progress` gave counts until it is asked again: until then it may be given back.
+        """
+        return len(self._delivered) + self._being_written
 
     @property
     def next_due(self) -> float | None:
@@ -185,8 +189,12 @@ class Ledger:
             self._plan(row)
 
     def progress(self) -> Progress | None:
-        """Give what is to be written to the store since the last call, or None."""
+        """Give what is to be written to the store since the last call, or None.
+
+        To be called once it is known what has become of what the last call gave.
+        """
         cursor = self.cursor
+        self._being_written = len(self._delivered)
         if not self._changed and not self._delivered and cursor == self._saved_cursor:
             return None
         changed, self._changed, self._saved_cursor = self._changed, {}, cursor
@@ -209,6 +217,7 @@ class Ledger:
             self._changed.setdefault(seq, None)
         self._taken_up.update(dict.fromkeys(progress.taken_up))
         self._delivered[:0] = progress.delivered
+        self._being_written = 0
         self._saved_cursor = -1
 
     def _wait(self, row: Waiting) -> None:
