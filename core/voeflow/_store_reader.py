@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,6 +49,7 @@ class StoreReader:
     _reader: sqlite3.Connection
     _reading: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _times: Times = attrs.field(factory=Times, init=False)
+    _timing: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -210,12 +211,14 @@ class StoreReader:
 
         Where the clock was put back meanwhile, some that was received before the moment may lie there, too.
 
+        The first look goes through all marks. Whoever reads on meanwhile does not wait for it.
+
         Args:
             moment: in seconds since 1970, UTC.
         """
-        with self._reading, explained(self.path, "read"):
-            first = self._times.first_since(self._reader, moment)
-            return first - 1 if first is not None else last_seq(self._reader)
+        with self._timing, explained(self.path, "read"), closing(self.connect()) as connection:
+            first = self._times.first_since(connection, moment)
+            return first - 1 if first is not None else last_seq(connection)
 
     def bookmarks(self, source: str) -> dict[str, str]:
         """Give what a source has noted, by the names it gave."""

@@ -88,7 +88,9 @@ def test_all_that_was_received_since_lies_after_a_position_though_the_clock_was_
         assert [store.position_at(moment) for moment in moments] == [1, 2, 3, 6, 7, 8]
 
 
-def test_a_position_is_found_by_time_without_looking_through_the_log_again(store: Store) -> None:
+def test_a_position_is_found_by_time_without_looking_through_the_log_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.append([new_event(number, received=1000.0 + number) for number in range(10_000)])
     steps = [0]
 
@@ -96,10 +98,33 @@ def test_a_position_is_found_by_time_without_looking_through_the_log_again(store
         steps[0] += 1
         return 0
 
+    connect = StoreReader.connect
+
+    def counted(store: StoreReader) -> sqlite3.Connection:
+        connection = connect(store)
+        connection.set_progress_handler(count, 1000)  # called after so many of SQLite's steps
+        return connection
+
+    monkeypatch.setattr(StoreReader, "connect", counted)
     store.position_at(11_000.0 - 1)
-    store._reader.set_progress_handler(count, 1000)  # called after so many of SQLite's steps
+    assert steps[0] > 20
+    steps[0] = 0
     assert store.position_at(10_500.0) == 9500
     assert steps[0] < 10
+
+
+def test_who_reads_does_not_wait_for_who_looks_through_the_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append([new_event(1)])
+
+    def read_meanwhile(times: object, connection: sqlite3.Connection, moment: float) -> int | None:
+        assert store._reading.acquire(blocking=False)
+        store._reading.release()
+        return 1
+
+    monkeypatch.setattr(_store_marks.Times, "first_since", read_meanwhile)
+    assert store.position_at(1000.0) == 0
 
 
 @pytest.mark.usefixtures("marking")
