@@ -82,7 +82,7 @@ class Batch:
                 self.refusals.append(refuse(entry, EventError("this node cannot read it"), ivorn=None))
             else:
                 if error is None:
-                    entry.event = event
+                    entry.event, entry.kept = event, True
                     self.events.append(new)
                 else:
                     self.refusals.append(refuse(entry, error, event.ivorn))

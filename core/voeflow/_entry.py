@@ -47,6 +47,7 @@ class Entry:
         answered: is called with the answers to this and, at once, to others of the same batch that have the
             same one.
         noted: is called with the outcome, if there is one.
+        kept: whether it is among what its batch stores as events.
         submission: the answer, None where the store has failed.
     """
 
@@ -64,6 +65,7 @@ class Entry:
     about: Mapping[str, str] = attrs.field(default=MappingProxyType({}), kw_only=True)
     answered: Callable[[Sequence[Answer]], None] = attrs.field(default=_ignore, kw_only=True)
     noted: Callable[[str], None] = attrs.field(default=_ignore, kw_only=True)
+    kept: bool = attrs.field(default=False, init=False)
     submission: Submission | None = attrs.field(default=None, init=False)
 
     @property

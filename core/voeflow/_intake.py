@@ -229,7 +229,7 @@ class Intake:
         ahead = iter(batch.places)
         for entry in batch.entries:
             event = entry.event
-            if event is None:
+            if event is None or not entry.kept:  # what was made of a notice may fail later
                 if entry.submission is not None:  # else it is not answered, as where the store has failed
                     self._refused(entry, entry.submission)
                 continue

@@ -15,11 +15,11 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import running
 from support.samples import voevent
-from voeflow import _intake, _wall
+from voeflow import _batch, _intake, _wall
 from voeflow._batch import Batch
-from voeflow._entry import Entry
+from voeflow._entry import Entry, to_store
 from voeflow._node_api import Answer
-from voeflow._store import Store
+from voeflow._store import NewEvent, Place, Store
 
 TOML = '[transports.in]\nplugin = "hand"\n[handlers.notes]\nplugin = "notebook"\n'
 
@@ -133,6 +133,46 @@ async def test_one_that_there_is_no_memory_for_is_not_answered(
         assert (await source.submit(voevent("ivo://obspm.gepi/svom#other"))).outcome == "accepted"
         assert node._works.intake.counts["refused"] == 1
     assert [line["log_level"] for line in logs if "no memory" in line["event"]] == ["error"]
+
+
+async def test_what_was_made_of_a_notice_and_cannot_be_stored_takes_no_place_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(event: voeflow.Event, notice: bytes | None) -> NewEvent:
+        if event.ivorn.endswith("#large"):
+            raise MemoryError
+        if event.ivorn.endswith("#odd"):
+            raise RuntimeError("a bug")
+        return to_store(event, notice)
+
+    def made(name: str) -> Entry:
+        event = voeflow.Event.parse(voevent(f"ivo://obspm.gepi/svom#{name}"))
+        return Entry(
+            b"{}",
+            "in",
+            "schema",
+            "",
+            "",
+            _wall.utcnow(),
+            event=event,
+            notice=bytes(32),
+            answered=answers.extend,
+        )
+
+    monkeypatch.setattr(_batch, "to_store", fail)
+    answers: list[Answer] = []
+    batch = Batch()
+    batch.read([made("large"), made("odd"), made("small")], lambda each: voeflow.Event.parse(each.raw))
+    batch.places = [Place(1, new=True)]
+    async with running(tmp_path, TOML) as (pipeline, node):
+        node._works.intake._hand_on(batch)
+        await pipeline.handlers["notes"].instance.wait(1)
+    large, *others = answers
+    assert isinstance(large, voeflow.StoreError)
+    assert others == [
+        voeflow.Submission("refused", None, "this node cannot read it"),
+        voeflow.Submission("accepted", "ivo://obspm.gepi/svom#small"),
+    ]
 
 
 async def test_who_submits_waits_while_the_disk_hangs_and_too_much_is_on_its_way(
