@@ -51,6 +51,21 @@ def test_names_that_come_without_end_take_bounded_memory() -> None:
     assert flood() < 8e6  # nor in the thread that imported lxml, which has all its names in another way
 
 
+def test_an_event_that_is_kept_holds_on_to_few_of_the_names_of_others() -> None:
+    def short_names(first: int) -> bytes:
+        return f"<a>{''.join([f'<n{each}/>' for each in range(first, first + 20_000)])}</a>".encode()
+
+    def keep() -> int:
+        kept = [Event.parse(voevent())]
+        before = memory()
+        for first in range(0, 400_000, 20_000):  # 20 times 1 MB, where they are held on to
+            parse_xml(short_names(first))
+            kept.append(Event.parse(voevent()))
+        return memory() - before
+
+    assert in_a_thread(keep) < 12e6
+
+
 def test_a_tree_can_be_used_after_its_thread_has_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     event = Event.parse(voevent(body="<Who><Author><title>Ü</title></Author></Who>"))
     question = XPath("//title = 'Ü'")
