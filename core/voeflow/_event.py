@@ -25,6 +25,7 @@ from voeflow._xml import (
     MAX_ATTRIBUTES,
     MAX_BYTES,
     MAX_DEPTH,
+    PARSER_DEPTH,
     child,
     children,
     local_name,
@@ -316,8 +317,9 @@ class Event:
 
     @Kept
     def _root(self) -> etree._Element:
-        """The packet's tree."""
-        return parse_xml(self.raw, max_bytes=len(self.raw))
+        """The packet's tree; it was read before, and perhaps without today's limits."""
+        size = len(self.raw)
+        return parse_xml(self.raw, max_bytes=size, max_depth=PARSER_DEPTH, max_attributes=size)
 
     @Kept
     def _layout(self) -> Layout:

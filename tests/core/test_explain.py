@@ -23,6 +23,7 @@ from voeflow._matched import MAX_PLACES, matched
 from voeflow._store import Store
 from voeflow._watched import WatchedEvent
 from voeflow._when import parse_when
+from voeflow._xml import MAX_ATTRIBUTES
 from voeflow.testing import make_event, sample_event, sample_packet
 from voeflow.testing._node import read_pipeline
 
@@ -335,6 +336,18 @@ def test_of_several_events_of_an_ivorn_it_is_the_newest(pipeline: Path) -> None:
     result = voeflow_explain(pipeline, "ivo://org.example/testing#burst")
 
     assert result.stderr == "the newest of 2 events of this IVORN:\n"
+    assert "filter test (role) does not hold: role is observation" in result.stdout
+
+
+def test_an_old_event_that_has_more_attributes_than_are_taken_today_is_told_all_the_same(
+    pipeline: Path,
+) -> None:
+    many = b" ".join(b'a%d=""' % number for number in range(MAX_ATTRIBUTES + 1))
+    raw = sample_packet("burst").replace(b"<Who>", b"<Who %b>" % many)
+    stored(pipeline, voeflow.Event.parse(raw, max_attributes=len(raw)))
+    result = voeflow_explain(pipeline, "ivo://org.example/testing#burst", "--source", "in")
+
+    assert (result.exit_code, result.stderr) == (0, "")
     assert "filter test (role) does not hold: role is observation" in result.stdout
 
 
