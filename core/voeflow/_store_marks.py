@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from bisect import bisect_left
-from math import inf
+from math import inf, nextafter
 
 import attrs
 
@@ -57,6 +57,7 @@ class Times:
                 (block * _BLOCK, moment),
             ).fetchone()
             if first is not None:  # else it has been pruned in between
+                self._correct(block, int(first[0]) // _BLOCK, moment)
                 return int(first[0])
         # The marks are asked again in the same look as the rest, which may have been marked in between.
         last: int | None = connection.execute(
@@ -67,6 +68,14 @@ class Times:
             (moment,),
         ).fetchone()[0]
         return last
+
+    def _correct(self, block: int, first: int, moment: float) -> None:
+        """Note that from a block up to the `first` that has one, no event since a moment is left.
+
+        One with a time to come has been pruned, say: all that follows would be looked through each time.
+        """
+        for each in range(block, min(first, len(self._up_to))):
+            self._up_to[each] = nextafter(moment, -inf)
 
     def _look_on(self, connection: sqlite3.Connection, before: int) -> None:
         """Look at the blocks that end before a position of a mark: nothing is ever added to those."""

@@ -13,6 +13,7 @@ from support.stored import new_event, news
 from voeflow import _store_marks, _store_write
 from voeflow._errors import StoreError
 from voeflow._store import Store, StoreReader
+from voeflow._store_format import connect_to_add
 from voeflow._store_marks import MARKED_AT_ONCE
 from voeflow._store_select import find
 
@@ -88,17 +89,15 @@ def test_all_that_was_received_since_lies_after_a_position_though_the_clock_was_
         assert [store.position_at(moment) for moment in moments] == [1, 2, 3, 6, 7, 8]
 
 
-def test_a_position_is_found_by_time_without_looking_through_the_log_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.append([new_event(number, received=1000.0 + number) for number in range(10_000)])
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how much of SQLite's work other connections than the store's own two have done."""
     steps = [0]
+    connect = StoreReader.connect
 
     def count() -> int:
         steps[0] += 1
         return 0
-
-    connect = StoreReader.connect
 
     def counted(store: StoreReader) -> sqlite3.Connection:
         connection = connect(store)
@@ -106,11 +105,34 @@ def test_a_position_is_found_by_time_without_looking_through_the_log_again(
         return connection
 
     monkeypatch.setattr(StoreReader, "connect", counted)
+    return steps
+
+
+def test_a_position_is_found_by_time_without_looking_through_the_log_again(
+    store: Store, steps: list[int]
+) -> None:
+    store.append([new_event(number, received=1000.0 + number) for number in range(10_000)])
     store.position_at(11_000.0 - 1)
     assert steps[0] > 20
     steps[0] = 0
     assert store.position_at(10_500.0) == 9500
     assert steps[0] < 10
+
+
+def test_nor_because_of_an_event_with_a_time_to_come_that_has_been_pruned(
+    store: Store, steps: list[int]
+) -> None:
+    store.append([new_event(0, received=1e9)])
+    store.append([new_event(number, received=1000.0 + number) for number in range(1, 10_000)])
+    assert store.position_at(10_500.0) == 0
+    with closing(connect_to_add(store.path)) as writer:
+        for table in ("events", "marks", "packets"):
+            writer.execute(f"DELETE FROM {table} WHERE seq = 1")
+    assert store.position_at(10_500.0) == 9500
+    for moment, position in ((10_500.0, 9500), (10_900.0, 9900), (2000.0, 1000), (10_500.0, 9500)):
+        steps[0] = 0
+        assert store.position_at(moment) == position
+        assert steps[0] < 20
 
 
 def test_who_reads_does_not_wait_for_who_looks_through_the_log(
