@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 import attrs
@@ -14,6 +15,7 @@ from voeflow import _wall
 from voeflow._entry import Entry, ask_source
 from voeflow._errors import EventError
 from voeflow._event import Event
+from voeflow._feed import reread
 from voeflow._intake import Intake
 from voeflow._mapping import Fault, ask
 from voeflow._mapping_plugins import MappingPlugin, to_ask
@@ -126,16 +128,10 @@ class Notices:
         self, plugin: MappingPlugin, notice: Notice, entry: Entry, max_event: int
     ) -> Event | _Known | EventError | Fault | None:
         """See whether a notice is known, or else ask a mapping about it; in a worker thread."""
-        known = self._store.find_notice(notice.digest)
-        if known is not None:
-            event = Event.parse(
-                known.raw,
-                source=entry.source,
-                received=entry.received,
-                max_bytes=len(known.raw),
-                attachments=known.attachments,
-            )
-            return _Known(event, known.seq)
+        if (known := self._store.find_notice(notice.digest)) is not None:
+            came = attrs.evolve(known, source=entry.source, received=entry.received.timestamp())
+            with suppress(EventError):  # its bytes are damaged: what is made anew is known by its digest
+                return _Known(reread(came).event, known.seq)
         made = ask(
             plugin,
             notice,

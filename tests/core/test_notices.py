@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from support.nodes import Hand, Wire, running
 from support.samples import voevent
 from voeflow import Attachment, Mapped, Notice, _mapping, _sink
 from voeflow._store import Store
+from voeflow._store_format import connect_to_add
 from voeflow._store_reader import StoreReader
 from voeflow._store_select import Selection, select_refused
 
@@ -133,6 +135,18 @@ async def test_a_notice_that_came_before_is_a_duplicate_and_not_mapped_again(tmp
         assert (repeat.outcome, repeat.ivorn) == ("duplicate", first.ivorn)
         assert (repeat.digest, repeat.position) == (first.digest, first.position)
     assert len(gcn.asked) == 1
+
+
+async def test_one_whose_event_in_the_store_is_damaged_is_mapped_again(tmp_path: Path) -> None:
+    gcn = Gcn()
+    async with running(tmp_path, NODE, [offering(gcn=gcn)]) as (pipeline, _):
+        first = await node_of(pipeline).submit_notice(notice())
+        with closing(connect_to_add(pipeline.node.store)) as writer:
+            writer.execute("UPDATE packets SET raw = CAST('<damaged' AS BLOB)")
+        again = await node_of(pipeline).submit_notice(notice())
+
+    assert (again.outcome, again.ivorn, again.position) == ("duplicate", first.ivorn, first.position)
+    assert len(gcn.asked) == 2
 
 
 async def test_two_notices_that_make_one_event_are_both_known_from_then_on(tmp_path: Path) -> None:
