@@ -2,8 +2,9 @@
 
 A sink takes events in the order of the log. What it took is *open* until it is settled (delivered, or not
 wanted) or becomes *waiting* (failed, to be tried again) or *dead* (given up). The *cursor* is the last
-position up to which nothing is open: together with the waiting rows it is all that a restart needs. When a
-delivery was made is noted for those who ask later.
+position up to which nothing is open: with the waiting rows, and with what was delivered or given up beyond it
+while an older event was open, it is all that a restart needs. When a delivery was made is noted for that, and
+for those who ask later.
 
 What somebody asks to be handed over again is *taken up*: it waits too, but for a quiet moment and not for a
 time.

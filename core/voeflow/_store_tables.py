@@ -2,9 +2,9 @@
 
 An append-only log of events, and for each sink a cursor into it: every event up to the cursor has been
 delivered to the sink, is not wanted by it, or has a row in `deliveries`, which holds only what failed or is
-handed over again. When what was delivered was, `delivered` says, for those who ask; the node itself never
-looks there. What somebody asks to be handed over again waits in `asked`, which any process may add to, until
-the node takes it up.
+handed over again. When what was delivered was, `delivered` says, for those who ask; of a node that starts, it
+says what a sink had beyond its cursor. What somebody asks to be handed over again waits in `asked`, which any
+process may add to, until the node takes it up.
 """
 
 from __future__ import annotations
