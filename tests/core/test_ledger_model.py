@@ -48,15 +48,16 @@ class HandingOver(RuleBasedStateMachine):
             self.store.close()
             shutil.rmtree(self.directory)
 
-    @rule(number=st.integers(1, 6))
-    def append(self, number: int) -> None:
+    @rule(number=st.integers(1, 6), taken=st.integers(0, 6))
+    def append(self, number: int, taken: int) -> None:
         events = [new_event(self.number + each, received=self.now) for each in range(number)]
         self.number += number
         self.kept.update(seq for seq in news(self.store.append(events)) if seq is not None)
+        self.take(taken)
 
     @rule(number=st.integers(2, 6))
     def take(self, number: int) -> None:
-        for stored in self.store.read(self.ledger.taken, number, 2**30):
+        for stored in self.store.read(self.ledger.taken, number, 2**30) if number else ():
             if self.ledger.take(stored.seq, 1):
                 self.hand_over(stored.seq, None)
 
@@ -109,10 +110,11 @@ class HandingOver(RuleBasedStateMachine):
         self.ledger.settle(seq, Delivered(seq, self.now, row.attempts + 1))
         self.done.add(seq)
 
-    @rule()
-    def rewind(self) -> None:
+    @rule(number=st.integers(0, 6))
+    def rewind(self, number: int) -> None:
         self.ledger.rewind()
         self.in_hand.clear()
+        self.take(number)
 
     @rule(fails=st.booleans(), number=st.integers(1, 3))
     def save(self, fails: bool, number: int) -> None:
@@ -145,8 +147,15 @@ class HandingOver(RuleBasedStateMachine):
             if self.ledger.take_up(row):
                 self.done.discard(row.seq)
 
-    @rule(retired=st.sampled_from((False, False, True)), age=st.none() | st.integers(0, 10))
-    def die_and_come_back(self, retired: bool, age: int | None) -> None:
+    @rule(
+        saved=st.booleans(),
+        retired=st.sampled_from((False, False, True)),
+        age=st.none() | st.integers(0, 10),
+        number=st.integers(0, 6),
+    )
+    def die_and_come_back(self, saved: bool, retired: bool, age: int | None, number: int) -> None:
+        if saved:
+            self.save_at_once()
         if retired:
             self.store.open_sinks([])
             self.prune(age, retired=True)
@@ -154,6 +163,7 @@ class HandingOver(RuleBasedStateMachine):
         self.in_hand.clear()
         self.done = set(self.done_on_disk)
         self.ledger = Ledger.resume(SINK, self.store.open_sinks([SINK])[SINK])
+        self.take(number)
 
     @rule(age=st.none() | st.integers(0, 10))
     def prune(self, age: int | None, *, retired: bool = False) -> None:
@@ -193,11 +203,10 @@ class HandingOver(RuleBasedStateMachine):
         assert not self.asked
         assert not self.owed & self.kept
         assert self.ledger.open_count == self.ledger.waiting_count == self.ledger.again_count == 0
-        self.die_and_come_back(retired=False, age=None)
-        self.take(1000)
+        self.die_and_come_back(saved=False, retired=False, age=None, number=1000)
         assert not self.in_hand
         assert self.ledger.next_due is None
 
 
 TestHandingOver = HandingOver.TestCase
-TestHandingOver.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestHandingOver.settings = settings(max_examples=35, stateful_step_count=40, deadline=None)
