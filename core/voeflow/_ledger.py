@@ -247,6 +247,8 @@ class Ledger:
         while self._due:
             due, seq = self._due[0]
             row = self._waiting.get(seq)
-            if row is not None and row.due == due:
+            # It may have come to wait for the same time again, and be under way, or wait for a quiet moment.
+            elsewhere = seq in self._retried or seq in self._again
+            if row is not None and row.due == due and not elsewhere:
                 return
             heapq.heappop(self._due)

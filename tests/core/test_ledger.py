@@ -201,6 +201,27 @@ def test_a_retry_that_is_asked_for_is_made_at_once_and_its_failures_count_no_mor
     assert (row.attempts, row.failures) == (4, 0)
 
 
+def test_what_is_under_way_is_not_handed_over_again_for_the_time_that_it_waited_for_before() -> None:
+    ledger = at(9)
+    ledger.postpone(waiting(3, due=5))
+    ledger.take_up(asked(3))
+    row = ledger.take_again()
+    assert row is not None
+    ledger.postpone(attrs.evolve(row, due=5))  # the same time once more
+
+    assert ledger.take_due(5) is not None
+    assert (ledger.take_due(5), ledger.next_due) == (None, None)
+
+
+def test_what_was_put_back_and_is_asked_for_is_handed_over_once() -> None:
+    ledger = at(9)
+    ledger.postpone(Waiting(3, due=0.0))
+    ledger.take_up(asked(3))
+
+    assert ledger.take_again() is not None
+    assert (ledger.take_due(5), ledger.take_again()) == (None, None)
+
+
 def test_what_is_under_way_stays_asked_for() -> None:
     ledger = at(9)
     ledger.postpone(waiting(3))
