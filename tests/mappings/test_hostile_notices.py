@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -14,6 +15,7 @@ from support.notices import NAMES, Mapper, notice
 from voeflow import Event, EventError, Notice
 from voeflow_mappings import register_mappings
 
+#: Each is drawn as a copy: a later change may go into it, and it would come back changed, or hold itself.
 ODD: st.SearchStrategy[Any] = st.sampled_from([
     None, True, False, 0, -1, 1, 1.5, -0.0, 1e300, 5e-324, 10**99, -(10**99), "", " ", "x", "\x00\x1b",
     "\ufffe\uffff", "]]>", "<&\"'>", "\r\n\t\u2028", "ivo://a/b#c", "#", "_", "é" * 300, "a" * 20_000,
@@ -22,7 +24,7 @@ ODD: st.SearchStrategy[Any] = st.sampled_from([
     [1, "2", None], [{"a": 1}, 2], list(range(20_000)), {"\x00": "\x00"}, {"b" * 500: 1},
     {f"k{n}": n for n in range(700)}, ["a,b", "c"], [True, False], [[1e308, -1e308]] * 4, "test", "update",
     "retraction", "RETRACTION", "MDC",
-])  # fmt: skip
+]).map(copy.deepcopy)  # fmt: skip
 VALUES = ODD | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
