@@ -28,6 +28,9 @@ def main() -> int:
     """Fuzz the targets that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=int, default=15, help="how long each target is fuzzed (15)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="draw the same inputs again (0: others each time)"
+    )
     parser.add_argument("--keep", type=Path, help="a directory to keep what widened the coverage in")
     parser.add_argument("--replay", type=Path, help="run one input through one target, without atheris")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}; all if left out")
@@ -39,10 +42,10 @@ def main() -> int:
         for name in names:
             target(name)(arguments.replay.read_bytes())
         return 0
-    return max([fuzz(name, arguments.seconds, arguments.keep) for name in names])
+    return max([fuzz(name, arguments.seconds, arguments.seed, arguments.keep) for name in names])
 
 
-def fuzz(name: str, seconds: int, keep: Path | None) -> int:
+def fuzz(name: str, seconds: int, seed: int, keep: Path | None) -> int:
     """Fuzz one target; print one line, and what libFuzzer said where it found something."""
     FOUND.mkdir(exist_ok=True)
     began = time.monotonic()
@@ -55,7 +58,12 @@ def fuzz(name: str, seconds: int, keep: Path | None) -> int:
             [
                 *(sys.executable, "-m", "fuzz.run", name),
                 *(f"-max_total_time={seconds}", f"-timeout={TIMEOUT}", f"-rss_limit_mb={MEMORY}"),
-                *(f"-max_len={TARGETS[name]}", f"-artifact_prefix={FOUND}/{name}-", "-print_final_stats=1"),
+                *(
+                    f"-seed={seed}",
+                    f"-max_len={TARGETS[name]}",
+                    f"-artifact_prefix={FOUND}/{name}-",
+                    "-print_final_stats=1",
+                ),
                 *(str(new), str(CORPUS / name)),
             ],
             capture_output=True,
