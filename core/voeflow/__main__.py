@@ -18,19 +18,35 @@ def main() -> None:
     # Until it is at work nearly all that is made is modules and classes, which stay: to look through them
     # again and again for garbage takes a tenth of the time in which a node starts.
     gc.disable()
+    _open_standard_files()
     from voeflow._command import main as command
 
     try:
         try:
             command(prog_name="voeflow")  # which ends by SystemExit, also where all is well
         except SystemExit:
-            if sys.stdout is not None:  # as it is where it was closed before we began
-                sys.stdout.flush()  # as Python would later, where it could no more be caught
+            sys.stdout.flush()  # as Python would later, where it could no more be caught
             raise
     except OSError as error:
         if error.filename is not None or error.errno not in _CANNOT_WRITE:
             raise
         _give_up_output(error)
+
+
+def _open_standard_files() -> None:
+    """Open what of standard input, output and error was closed before we began, on nothing.
+
+    Else the first file that is opened has its number, and what a library or a program that a handler starts
+    says on standard error is written into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for good
 
 
 def _give_up_output(error: OSError) -> NoReturn:

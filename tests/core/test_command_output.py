@@ -49,3 +49,27 @@ def test_whoever_closes_the_pipe_of_results_is_told_nothing() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_standard_files_are_closed_does_its_work(closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *VOEFLOW, "plugins"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("vtp-receive" in done.stdout) == (closed == "2>&-")
+
+
+def test_no_file_is_opened_as_a_standard_one_that_was_closed() -> None:
+    program = (
+        "import os, sys, voeflow._command as command\n"
+        "def main(**_): os.write(7, str(os.open('/', os.O_RDONLY)).encode()); sys.exit(0)\n"
+        "command.main = main\n"
+        "from voeflow.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 7>&1 <&- >&- 2>&-', "sh", sys.executable, "-c", program],
+        capture_output=True,
+        check=False,
+    )
+    assert int(done.stdout) > 2
