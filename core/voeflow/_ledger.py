@@ -18,6 +18,21 @@ import attrs
 
 from voeflow._store_records import Delivered, Progress, SinkState, Waiting
 
+#: How many deliveries of one sink may be open at once, and from how many bytes of events on it gets no more
+#: new ones; so a transport that settles none holds a bounded part of the memory.
+MAX_OPEN, MAX_OPEN_BYTES = 1024, 64 * 2**20
+
+#: How many failed deliveries of one sink may wait to be tried again. When there are more the sink takes
+#: nothing new: whatever it writes to is down, and the store keeps its place.
+MAX_WAITING = 1000
+
+#: How many deliveries that were asked for again one sink holds in memory; the rest waits in the store.
+MAX_AGAIN = 256
+
+#: How many deliveries of one sink may have been made and not be written down, since the store cannot write: a
+#: crash would have them made again. When there are more the sink takes nothing new.
+MAX_UNSAVED = 2**16
+
 
 class Ledger:
     """The open, waiting and dead deliveries of one sink.
@@ -91,6 +106,21 @@ class Ledger:
         What `progress` gave counts until it is asked again: until then it may be given back.
         """
         return len(self._delivered) + self._being_written
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the sink may be given what is new in the log."""
+        return (
+            self.open_count < MAX_OPEN
+            and self.open_bytes < MAX_OPEN_BYTES
+            and self.waiting_count < MAX_WAITING
+            and self.unsaved_count < MAX_UNSAVED
+        )
+
+    @property
+    def room_again(self) -> int:
+        """How many more deliveries that were asked for again may be taken up."""
+        return max(0, min(MAX_AGAIN - self.again_count, MAX_WAITING - self.waiting_count))
 
     @property
     def next_due(self) -> float | None:

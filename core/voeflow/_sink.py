@@ -1,8 +1,7 @@
-"""One sink: what it wants of its feed, what it has still to do, and what becomes of what fails."""
+"""One sink: what is next for it, new or once more, and whether its filters want it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -12,39 +11,21 @@ import trio
 
 from voeflow import _wall
 from voeflow._answers import Envelope, Filters
-from voeflow._errors import FilterError, GiveUp, Later, StoreError
+from voeflow._errors import FilterError, StoreError
 from voeflow._feed import READ_AGAIN, Feed, reread_all
 from voeflow._ledger import Ledger
 from voeflow._node_api import Delivery, Ending, settle_nothing
 from voeflow._observers import Observers
+from voeflow._outcomes import Outcomes
 from voeflow._policy import Policy
-from voeflow._quantities import show_seconds
 from voeflow._store import Store
-from voeflow._store_records import Delivered, Progress, SinkState, Waiting
+from voeflow._store_records import Progress, SinkState, Waiting
 
 log = structlog.get_logger()
-
-#: How many deliveries of one sink may be open at once, and from how many bytes of events on it gets no more
-#: new ones; so a transport that settles none holds a bounded part of the memory.
-MAX_OPEN, MAX_OPEN_BYTES = 1024, 64 * 2**20
 
 #: How many deliveries that failed or were asked for again are read from the store at once: some may have sky
 #: maps beside them.
 READ_AGAIN_AT_ONCE = 32
-
-#: How many failed deliveries of one sink may wait to be tried again. When there are more the sink takes
-#: nothing new: whatever it writes to is down, and the store keeps its place.
-MAX_WAITING = 1000
-
-#: How many deliveries that were asked for again one sink holds in memory; the rest waits in the store.
-MAX_AGAIN = 256
-
-#: By how much the machine's clock must have been put back at once for it to count, in seconds.
-CLOCK_STEP = 1.0
-
-#: How many deliveries of one sink may have been made and not be written down, since the store cannot write: a
-#: crash would have them made again. When there are more the sink takes nothing new.
-MAX_UNSAVED = 2**16
 
 
 class Sink:
@@ -78,16 +59,13 @@ class Sink:
         self.policy = policy
         self._ledger = Ledger.resume(name, state)
         self._feed = Feed(name, state.cursor, latest, store)
+        self._outcomes = Outcomes(name, self._ledger, self._feed, observers)
         self._store = store
         self._filters = filters
-        self._observers = observers
         self._generation = 0
         self._draining = False
-        self._ahead = -math.inf  # of trio's clock, the machine's, at the last look
         self._unanswered: dict[int, int] = {}  # how often filters gave no answer, by position
         self._taking = trio.Lock()
-        self._rested = trio.lowlevel.ParkingLot()  # of those who wait until it is idle
-        self._log = log.bind(sink=name)  # to find out each time that a line is not wanted takes longer
 
     def offer(self, envelopes: Sequence[Envelope]) -> None:
         """Offer new events, in the order of the log. Never waits, never fails."""
@@ -111,19 +89,16 @@ class Sink:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do now; what waits to be tried again, until it is, does not count."""
-        return self._feed.empty and not self._ledger.open_count
+        return self._outcomes.idle
 
     async def wait_idle(self) -> None:
         """Wait until there is nothing to do now."""
-        while not self.idle:
-            await self._rested.park()
+        await self._outcomes.wait_idle()
 
     @property
     def room(self) -> int:
         """How many deliveries that were asked for again can be taken up."""
-        ledger = self._ledger
-        room = min(MAX_AGAIN - ledger.again_count, MAX_WAITING - ledger.waiting_count)
-        return 0 if self._draining else max(0, room)
+        return 0 if self._draining else self._ledger.room_again
 
     def wish(self) -> tuple[str, int, int]:
         """Give what `Store.asked` is to be asked for this sink.
@@ -145,7 +120,7 @@ class Sink:
 
     def progress(self) -> Progress | None:
         """Give what is to be written to the store since the last call, or None."""
-        had_room = self._has_room
+        had_room = self._ledger.has_room
         progress = self._ledger.progress()
         if not had_room:
             self._feed.changed.unpark_all()
@@ -160,7 +135,7 @@ class Sink:
         self._generation += 1
         self._ledger.rewind()
         self._feed.rewind(self._ledger.taken)
-        self._rest()
+        self._outcomes.rest()
 
     async def take(self, limit: int) -> Sequence[Delivery]:
         """Wait for up to `limit` deliveries that the sink wants, oldest first, and open them."""
@@ -185,14 +160,12 @@ class Sink:
         """Wait for what is due again, or what is next in the log, or else what was asked for again."""
         yielded = False  # whoever takes in a loop lets others have their turn, if not by waiting
         while True:
-            if self._ledger.next_due is not None:
-                self._heed_clock()
-            due = self._ledger.next_due
+            due = self._outcomes.next_due()
             if due is not None and due <= (now := _wall.now()):
                 if failed := await self._reread(partial(self._ledger.take_due, now), limit):
                     return failed
                 due = self._ledger.next_due
-            if self._has_room:
+            if self._ledger.has_room:
                 if self._feed.has_next:
                     if yielded:
                         return self._next(limit)
@@ -201,7 +174,7 @@ class Sink:
                     continue
                 if self._feed.behind:
                     await self._feed.read_on()
-                    self._rest()  # if all that lay between has left the store
+                    self._outcomes.rest()  # if all that lay between has left the store
                     yielded = True
                     continue
                 if not self._draining and (again := await self._reread(self._ledger.take_again, limit)):
@@ -213,13 +186,6 @@ class Sink:
                     await self._feed.changed.park()
             yielded = True
 
-    def _heed_clock(self) -> None:
-        """Where the machine's clock was put back since the last look, hasten what waits by that."""
-        ahead = _wall.now() - trio.current_time()
-        if self._ahead - ahead > CLOCK_STEP:
-            self._ledger.hasten(self._ahead - ahead)
-        self._ahead = ahead
-
     def _next(self, limit: int) -> list[tuple[Envelope, Waiting | None]]:
         """Take what is next in the log and in memory."""
         taken: list[tuple[Envelope, Waiting | None]] = [
@@ -228,19 +194,8 @@ class Sink:
             if self._ledger.take(envelope.seq, envelope.event.size)
         ]
         if not taken:
-            self._rest()  # if all of it was done with before
+            self._outcomes.rest()  # if all of it was done with before
         return taken
-
-    @property
-    def _has_room(self) -> bool:
-        """Whether it may be given what is new in the log."""
-        ledger = self._ledger
-        return (
-            ledger.open_count < MAX_OPEN
-            and ledger.open_bytes < MAX_OPEN_BYTES
-            and ledger.waiting_count < MAX_WAITING
-            and ledger.unsaved_count < MAX_UNSAVED
-        )
 
     async def _reread(
         self, take: Callable[[], Waiting | None], limit: int
@@ -255,26 +210,18 @@ class Sink:
             envelopes = await trio.to_thread.run_sync(self._read, list(rows))
         except StoreError as error:
             log.error("the store cannot be read", sink=self.name, reason=str(error))
-            self._wait_again(rows.values(), due=_wall.now() + READ_AGAIN)
+            self._outcomes.put_back(rows.values(), due=_wall.now() + READ_AGAIN)
             return []
         except trio.Cancelled:
-            self._wait_again(rows.values(), due=0.0)
+            self._outcomes.put_back(rows.values(), due=0.0)
             raise
         for gone in rows.keys() - {envelope.seq for envelope in envelopes}:
-            self._settle(gone)  # it has left the store, its retention over, or cannot be parsed any more
+            # It has left the store, its retention over, or cannot be parsed any more.
+            self._outcomes.settle(gone)
         return [(envelope, rows[envelope.seq]) for envelope in envelopes]
 
     def _read(self, seqs: Sequence[int]) -> list[Envelope]:
         return reread_all(self._store.get(seqs), self.name)
-
-    def _wait_again(self, rows: Iterable[Waiting], due: float) -> None:
-        for row in rows:
-            self._ledger.postpone(attrs.evolve(row, due=due))
-        self._wake()
-
-    def _put_back(self, pulled: Sequence[tuple[Envelope, Waiting | None]]) -> None:
-        """Whoever waited for these was cancelled: the next who takes shall have them at once."""
-        self._wait_again([row or Waiting(envelope.seq) for envelope, row in pulled], due=0.0)
 
     async def _judge_all(
         self, pulled: Sequence[tuple[Envelope, Waiting | None]], *, one_by_one: bool
@@ -289,7 +236,8 @@ class Sink:
                     for index, (envelope, row) in enumerate(pulled):
                         nursery.start_soon(self._judge_into, wanted, index, envelope, row)
         except BaseException:  # from the nursery, a cancellation may come in a group
-            self._put_back(pulled)
+            # Whoever waited for these was cancelled: the next who takes shall have them at once.
+            self._outcomes.put_back([row or Waiting(envelope.seq) for envelope, row in pulled], due=0.0)
             raise
         return wanted
 
@@ -312,12 +260,12 @@ class Sink:
                 return None
             self._unanswered.pop(envelope.seq, None)
             if not wanted:
-                self._settle(envelope.seq)
+                self._outcomes.settle(envelope.seq)
                 return None
 
         def settle(delivery: Delivery, ending: Ending) -> None:
             if generation == self._generation:
-                self._ended(envelope, row, ending)
+                self._outcomes.ended(envelope, row, ending, self.policy)
 
         return self.delivery_of(envelope, 1 if row is None else row.attempts + 1, settle)
 
@@ -344,82 +292,7 @@ class Sink:
             return False
         return await self._filters.hold(self.policy.when, envelope)
 
-    def _ended(self, envelope: Envelope, row: Waiting | None, ending: Ending) -> None:
-        if ending is None:
-            self._delivered(envelope, 1 if row is None else row.attempts + 1)
-            return
-        row = row or Waiting(envelope.seq)
-        if isinstance(ending, Later):
-            self._heed_clock()
-            log.info("delivery put off", sink=self.name, ivorn=envelope.event.ivorn, reason=str(ending))
-            # At least 1, or the filters would be asked again whether they want what they wanted before.
-            attempts = max(1, row.attempts)
-            due = _wall.now() + ending.seconds
-            self._ledger.postpone(attrs.evolve(row, attempts=attempts, due=due, reason=ending.reason))
-            self._wake()
-        else:
-            hopeless = isinstance(ending, GiveUp)
-            reason = ending.reason if isinstance(ending, GiveUp) else ending
-            failed = attrs.evolve(row, attempts=row.attempts + 1, reason=reason)
-            self._failed(envelope, failed, failed.failures, hopeless=hopeless)
-
-    def _delivered(self, envelope: Envelope, attempts: int) -> None:
-        self._settle(envelope.seq, Delivered(envelope.seq, _wall.now(), attempts))
-        self._log.debug("delivered", ivorn=envelope.event.ivorn)
-        self._observers.tell("event_delivered", event=envelope.event, sink=self.name)
-
-    def _settle(self, seq: int, delivered: Delivered | None = None) -> None:
-        """Close a delivery for good, and wake whoever waits for room or for rest."""
-        had_room = self._has_room
-        self._ledger.settle(seq, delivered)
-        if not had_room:
-            self._feed.changed.unpark_all()
-        self._rest()
-
-    def _wake(self) -> None:
-        """Let all who wait look again."""
-        self._feed.changed.unpark_all()
-        self._rest()
-
-    def _rest(self) -> None:
-        """Let those know who wait for there being nothing to do."""
-        if self._rested and self.idle:
-            self._rested.unpark_all()
-
     def _unanswerable(self, envelope: Envelope, row: Waiting, error: FilterError) -> None:
         tries = self._unanswered[envelope.seq] = self._unanswered.get(envelope.seq, 0) + 1
-        if self._failed(envelope, attrs.evolve(row, reason=str(error)), tries):
+        if self._outcomes.failed(envelope, attrs.evolve(row, reason=str(error)), tries, self.policy):
             del self._unanswered[envelope.seq]
-
-    def _failed(self, envelope: Envelope, row: Waiting, tries: int, *, hopeless: bool = False) -> bool:
-        """Plan the next try, or give up; whether it is given up.
-
-        Args:
-            envelope: the event.
-            row: what waits or is given up, but for the time.
-            tries: how often the sink, or its filters, have failed.
-            hopeless: whether another try cannot end better.
-        """
-        self._heed_clock()
-        now = _wall.now()
-        since = row.since if row.since is not None else now
-        dead = hopeless or self.policy.gives_up(tries, since, now)
-        attempt = row.attempts or tries
-        facts = {"sink": self.name, "ivorn": envelope.event.ivorn, "attempt": attempt, "reason": row.reason}
-        if dead:
-            log.error("delivery given up", **facts)
-            self._ledger.bury(attrs.evolve(row, due=now, since=since, dead=True))
-        else:
-            wait = self.policy.wait(tries, since, now)
-            log.warning("delivery failed", **facts, again_in=show_seconds(wait))
-            self._ledger.postpone(attrs.evolve(row, due=now + wait, since=since))
-        self._wake()
-        self._observers.tell(
-            "delivery_failed",
-            event=envelope.event,
-            sink=self.name,
-            reason=row.reason,
-            attempt=attempt,
-            dead=dead,
-        )
-        return dead

@@ -15,7 +15,7 @@ import voeflow
 from support.nodes import Notebook, running
 from support.samples import voevent
 from support.stored import new_event
-from voeflow import _bookkeeping, _sink
+from voeflow import _bookkeeping, _ledger, _sink
 from voeflow._store import Progress, Store, Waiting
 from voeflow._store_asked import ask_again
 from voeflow._store_deliveries import deliveries_of
@@ -265,7 +265,7 @@ async def test_far_more_than_a_sink_holds_in_memory_is_handed_over_again(
     store.open_sinks(["notes"])
     store.close()
     await replay(tmp_path, *range(1, number + 1))
-    monkeypatch.setattr(_sink, "MAX_AGAIN", bound)
+    monkeypatch.setattr(_ledger, "MAX_AGAIN", bound)
     monkeypatch.setattr(_bookkeeping, "SAVE_INTERVAL", 0.02)
     greatest = 0
     take_up = _sink.Sink.take_up

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 import voeflow
 from support.nodes import Hand, Wire, running
 from support.samples import voevent
-from voeflow import Attachment, Mapped, Notice, _mapping, _sink
+from voeflow import Attachment, Mapped, Notice, _ledger, _mapping
 from voeflow._store import Store
 from voeflow._store_format import connect_to_add
 from voeflow._store_reader import StoreReader
@@ -478,7 +478,7 @@ async def test_the_node_counts_notices_as_it_counts_packets(tmp_path: Path) -> N
 async def test_a_transport_that_settles_nothing_holds_a_bounded_number_of_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_sink, "MAX_OPEN_BYTES", 10_000)
+    monkeypatch.setattr(_ledger, "MAX_OPEN_BYTES", 10_000)
     gcn = Gcn(made=lambda notice, _: mapped(notice.json["id"], attrs.evolve(SKY, content=bytes(4000))))
     toml = 'drain = "0 s"\n' + NODE + "settle = false\n"
     async with running(tmp_path, toml, [offering(gcn=gcn)]) as (pipeline, _):
