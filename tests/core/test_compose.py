@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import voeflow
@@ -188,7 +188,6 @@ def in_xml(text: str) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(
     params=st.lists(st.builds(Param, name=TEXTS, value=TEXTS, unit=TEXTS, ucd=TEXTS), max_size=3),
     description=TEXTS,
@@ -208,7 +207,6 @@ def test_any_text_is_read_back_or_refused(params: list[Param], description: str,
             composed(**changes)
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Position,

@@ -55,7 +55,7 @@ def test_an_archive_has_the_packets_in_order_with_their_times(tmp_path: Path, na
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(packets=st.lists(st.binary(max_size=2000), max_size=30), ivorns=st.text(max_size=300))
 def test_an_archive_is_one_that_others_can_read(
     tmp_path_factory: pytest.TempPathFactory, packets: list[bytes], ivorns: str

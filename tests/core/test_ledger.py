@@ -340,7 +340,7 @@ class Restarts(RuleBasedStateMachine):
 
 
 TestRestarts = Restarts.TestCase
-TestRestarts.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestRestarts.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_all_is_settled_up_to_what_is_open_or_waits() -> None:

@@ -209,4 +209,4 @@ class HandingOver(RuleBasedStateMachine):
 
 
 TestHandingOver = HandingOver.TestCase
-TestHandingOver.settings = settings(max_examples=35, stateful_step_count=40, deadline=None)
+TestHandingOver.settings = settings(max_examples=35, stateful_step_count=40)

@@ -182,4 +182,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreAgainstModel = StoreMachine.TestCase
-TestStoreAgainstModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestStoreAgainstModel.settings = settings(max_examples=40, stateful_step_count=30)

@@ -79,7 +79,7 @@ def earlier(prefix: str) -> list[str]:
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutants())
 def test_a_changed_notice_becomes_a_valid_packet_or_is_refused(one: Notice) -> None:
     for mapping in register_mappings().values():
@@ -107,7 +107,6 @@ def test_the_same_notice_gives_the_same_bytes(name: str) -> None:
     assert Mapper().mapped(notice(name)) == Mapper().mapped(notice(name))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=50))
 def test_any_bytes_by_the_missions_topics_are_refused(content: bytes) -> None:
     for mapping, topic in zip(
