@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from docs.pages import DOCS, Block, blocks_of
-from interop.processes import Process, free_port, until
+from interop.processes import Process, until
+from support.ports import free_port
 
 FIRST_PIPELINE = DOCS / "tutorial/first-pipeline.md"
 

@@ -13,9 +13,10 @@ from typing import Any, cast
 import pytest
 
 import voeflow
-from interop.processes import free_port, until
+from interop.processes import until
 from interop.stage import Node, Stage, contents
 from support.kafka_broker import Broker
+from support.ports import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CLUSTER = EXAMPLES / "cluster"

@@ -15,8 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 import voeflow
-from interop.processes import Process, free_port, until
+from interop.processes import Process, until
 from interop.stage import Stage, contents, wait_for_contents
+from support.ports import free_port
 from voeflow._command import main
 
 BRIDGE = Path(__file__).parents[2] / "examples/gcn-bridge"

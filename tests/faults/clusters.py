@@ -16,9 +16,9 @@ from faults.downstream import DOWNSTREAM
 from faults.ground import Ground, killed, settle
 from faults.outcome import Effort, Row, account
 from faults.stories import CHAPTERS, Listener, chapter, label, logged, out_of_order, tell
-from interop.processes import free_port
 from interop.stage import Node
 from support.kafka_broker import Broker, broker
+from support.ports import free_port
 
 CASE = "8 cluster"
 

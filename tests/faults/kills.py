@@ -16,8 +16,8 @@ from faults.ground import Ground, killed, settle
 from faults.mail_server import MailServer
 from faults.outcome import Effort, Row, account
 from faults.peers import Subscriber
-from interop.processes import free_port
 from interop.stage import Node
+from support.ports import free_port
 
 CASE = "1 kill -9"
 

@@ -15,7 +15,8 @@ import attrs
 from faults.authors import Book, Load
 from faults.ground import Ground, killed, memory
 from faults.outcome import Effort, Row, account
-from interop.processes import NeverHappenedError, free_port
+from interop.processes import NeverHappenedError
+from support.ports import free_port
 from support.samples import voevent
 from voeflow._store import NewEvent, Store
 

@@ -19,8 +19,8 @@ from faults.cable import Cable
 from faults.downstream import DOWNSTREAM
 from faults.ground import Ground, killed, settle
 from faults.outcome import Effort, Row, account
-from interop.processes import free_port
 from interop.stage import Node
+from support.ports import free_port
 
 UPSTREAM = """\
 ivoid = "ivo://org.example/upstream"

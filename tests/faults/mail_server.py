@@ -12,8 +12,8 @@ from typing import Self
 import attrs
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from interop.processes import free_port
 from support.mail import MailController
+from support.ports import free_port
 
 
 @attrs.define

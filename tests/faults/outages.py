@@ -18,11 +18,12 @@ from faults.authors import Book, Load
 from faults.cable import Cable
 from faults.ground import Ground, killed, settle, wait_until
 from faults.outcome import Effort, Row, account
-from interop.processes import PATIENCE, NeverHappenedError, free_port
+from interop.processes import PATIENCE, NeverHappenedError
 from interop.stage import Node
 from support.kafka_broker import Broker, broker
 from support.kafka_mock import PRODUCE, mock_cluster
 from support.kafka_network import Network, gcn_network
+from support.ports import free_port
 from support.samples import voevent
 
 _TOPIC = "gcn.classic.voevent.SWIFT_BAT_GRB_POS_ACK"

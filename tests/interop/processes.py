@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -205,16 +204,3 @@ def until(what: str, happened: Callable[[], bool], *processes: Process) -> None:
             said = "\n".join(process.transcript() for process in processes)
             raise NeverHappenedError(f"never came: {what}\n{said}")
         time.sleep(_LOOK_AGAIN)
-
-
-def free_port() -> int:
-    """Give a TCP port of the loopback that was free just now.
-
-    Only for a program that cannot say which port it was given, or one whose port has to be known before it
-    starts. Another process may take it in between.
-    """
-    with socket.socket() as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import pytest
 
-from interop.processes import Finished, NeverHappenedError, Process, finish, free_port, until
+from interop.processes import Finished, NeverHappenedError, Process, finish, until
+from support.ports import free_port
 
 AnyProcess = TypeVar("AnyProcess", bound=Process)
 

@@ -10,9 +10,10 @@ import socket
 import pytest
 from lxml import etree
 
-from interop.processes import PATIENCE, free_port
+from interop.processes import PATIENCE
 from interop.stage import Stage, voeflow
 from interop.wire import read_frame, role_of, send_frame
+from support.ports import free_port
 from support.samples import voevent
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]

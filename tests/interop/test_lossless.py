@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from interop.processes import PATIENCE, NeverHappenedError, free_port, until
+from interop.processes import PATIENCE, NeverHappenedError, until
 from interop.stage import Node, Stage
 from interop.wire import read_frame, role_of, send_frame
+from support.ports import free_port
 from support.samples import voevent
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]

@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from interop.packets import varied
-from interop.processes import free_port
 from interop.stage import Stage, contents, wait_for_contents
+from support.ports import free_port
 from support.samples import voevent
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]

@@ -14,9 +14,10 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 import voeflow
-from interop.processes import PATIENCE, free_port
+from interop.processes import PATIENCE
 from interop.stage import Stage
 from support.mail import MailController
+from support.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from interop.processes import Finished, finish, free_port, until
+from interop.processes import Finished, finish, until
 from interop.stage import ROOT, Comet, Node, Stage, contents, peer, voeflow
+from support.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 

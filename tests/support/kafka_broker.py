@@ -18,6 +18,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from support.ports import free_port
+
 #: Settings of a member of a group that is to join within moments. Tansu waits for half of the session's
 #: timeout for more members to come; librdkafka's default of 45 s makes that 23 s.
 QUICK: Mapping[str, Any] = {
@@ -119,13 +121,6 @@ class Broker:
         offsets = [int(each.offset) for each in consumer.committed(asked, timeout=_PATIENCE)]
         consumer.close()
         return offsets[0] if partitions == 1 else sum(max(0, offset) for offset in offsets)
-
-
-def free_port() -> int:
-    """Give a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from typing import Protocol
 import attrs
 
 from support.oidc_server import TokenServer
+from support.ports import free_port
 
 _API_VERSIONS, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 18, 17, 36
 _SASL_AUTHENTICATION_FAILED, _UNSUPPORTED_MECHANISM = 58, 33
@@ -139,8 +140,7 @@ class Gate:
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.upstream: int = probe.getsockname()[1]
+        self.upstream = free_port()
         self._threads = [threading.Thread(target=self._listen, name="gate", daemon=True)]
         self._threads[0].start()
 

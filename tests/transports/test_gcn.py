@@ -10,8 +10,9 @@ import trio
 import trustme
 
 import voeflow
-from support.kafka_broker import QUICK, free_port
+from support.kafka_broker import QUICK
 from support.kafka_network import Network, gcn_network
+from support.ports import free_port
 from support.samples import voevent
 from transports.kafka_support import (
     KafkaNode,

@@ -14,9 +14,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 import voeflow
 from faults.cable import Cable
-from support.kafka_broker import Broker, broker, free_port
+from support.kafka_broker import Broker, broker
 from support.kafka_mock import OFFSET_COMMIT, mock_cluster
 from support.nodes import read
+from support.ports import free_port
 from support.samples import voevent
 from transports.kafka_support import KafkaNode, consumer, eventually, running, told
 from voeflow_transports.kafka import _engine, _reading

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 import voeflow
 from support.certificates import Authority
 from support.nodes import running as running_node
+from support.ports import free_port
 from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, accept_all, listening, running, told_logs
 from transports.vtp_support import clock
@@ -158,8 +159,7 @@ async def test_events_wait_in_their_order_for_a_broker_that_is_not_there(
         await submit_all(*arguments)
 
     monkeypatch.setattr("voeflow_transports.vtp.forward.submit_all", counted)
-    async with listening() as (port, _):
-        pass
+    port = free_port()
     broker, node = FakeNode(), FakeNode()
     with told_logs() as logs:
         async with running(Forward(f"127.0.0.1:{port}"), node):
@@ -251,10 +251,7 @@ plugin = "notebook"
 
 
 async def test_two_nodes_that_send_to_one_another_send_each_event_once(tmp_path: Path) -> None:
-    ports = []
-    for _ in range(2):
-        async with listening() as (port, _accept):
-            ports.append(port)
+    ports = [free_port(), free_port()]
     folders = [tmp_path / name for name in ("left", "right")]
     for folder in folders:
         folder.mkdir()
