@@ -23,7 +23,8 @@ class Mail:
     Attributes:
         subject: its subject; the pipelines here have the event's IVORN in it.
         message_id: its Message-ID.
-        told: whether the sender waited for the answer.
+        told: whether the sender has read that: only then does it take its leave. That the answer was sent is
+            not enough, as the sender may have given up at that very moment.
     """
 
     subject: str
@@ -60,6 +61,7 @@ class MailServer:
     port: int = attrs.field(factory=free_port)
     _taken: list[Mail] = attrs.field(factory=list, init=False)
     _came: dict[str, int] = attrs.field(factory=dict, init=False)
+    _read: dict[Session, Mail] = attrs.field(factory=dict, init=False)  # once the sender takes its leave
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _controller: MailController | None = attrs.field(default=None, init=False)
 
@@ -111,5 +113,12 @@ class MailServer:
             with self._lock:
                 self._taken.append(mail)
         await asyncio.sleep(behaviour.delay)
-        mail.told = taken
+        if taken:
+            self._read[session] = mail
         return behaviour.answer
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        """Note that the sender has read the answer to its mail."""
+        if (mail := self._read.pop(session, None)) is not None:
+            mail.told = True
+        return "221 good bye"
