@@ -6,14 +6,14 @@ import hashlib
 import sqlite3
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import attrs
 
 from faults.authors import Book, Load
-from faults.ground import Ground, killed, memory
+from faults.ground import Ground, killed, memory, settle
 from faults.outcome import Effort, Row, account
 from interop.processes import NeverHappenedError
 from support.ports import free_port
@@ -48,6 +48,10 @@ _SUBMITTED, _AHEAD = 3000, (64, 64, 64)
 #: leave at least this part of the intake rate.
 _SLOWER, _LATER, _MEMORY, _RATE_LEFT = 2.0, 0.5, 32 * 2**20, 0.5
 
+#: How often it is measured at most: what one pair of measurements says may be of other programs' making, and
+#: it is the middle one of several that counts.
+_MOST_PAIRS = 7
+
 #: How long a node with a backlog is watched before its memory is measured, in seconds.
 _WATCHED = 4.0
 
@@ -66,19 +70,14 @@ def fill_the_store(ground: Ground, effort: Effort) -> Sequence[Row]:
     books: list[Book] = []
     large = ground.room("large")
     _make_store(large / "voeflow.db", effort.stored)
-    measured: dict[str, list[_Measured]] = {"empty": [], "large": []}
-    for turn in range(effort.measurements):
-        for name, each in measured.items():
-            room = "large" if name == "large" else f"empty-{turn}"
-            each.append(_measure(ground, room, books, effort.seed))
-    empty, full = (_median(each) for each in measured.values())
-    broken = []
-    if full.start > _SLOWER * empty.start + _LATER:
-        broken.append(f"starts in {full.start:.2f} s rather than {empty.start:.2f} s")
-    if full.resident > empty.resident + _MEMORY:
-        broken.append(f"takes {_mib(full.resident)} rather than {_mib(empty.resident)}")
-    if full.rate < _RATE_LEFT * empty.rate:
-        broken.append(f"takes {full.rate:.0f} events/s rather than {empty.rate:.0f}")
+    pairs: list[tuple[_Measured, _Measured]] = []
+    broken: list[str] = []
+    while len(pairs) < effort.measurements or (broken and len(pairs) < _MOST_PAIRS):
+        rooms = f"empty-{len(pairs)}", "large"
+        first, second = (_measure(ground, room, books, effort.seed) for room in rooms)
+        pairs.append((first, second))
+        broken = _worse(pairs)
+    empty, full = map(_median, zip(*pairs, strict=True))
     note = (
         f"{effort.stored:,} events to none: start {_ratio(full.start, empty.start)} ({full.start:.2f} s), "
         f"memory {_ratio(full.resident, empty.resident)} ({_mib(full.resident)}), "
@@ -88,13 +87,28 @@ def fill_the_store(ground: Ground, effort: Effort) -> Sequence[Row]:
     row = account(
         "6 large store",
         "store",
-        effort.measurements,
+        len(pairs),
         every,
         _stored([room / "voeflow.db" for room in ground.directory.iterdir()]),
         sent=[ivorn for book in books for ivorn in book.sent],
         note=note,
     )
     return [attrs.evolve(row, broken=(*row.broken, *broken)), _backlog(ground, effort, empty)]
+
+
+def _worse(pairs: Sequence[tuple[_Measured, _Measured]]) -> list[str]:
+    """Say what is worse on a large store than on an empty one, by the middle one of the pairs."""
+    later = [(f"{full.start:.2f} s", f"{empty.start:.2f} s", full.start - _SLOWER * empty.start - _LATER)
+             for empty, full in pairs]  # fmt: skip
+    larger = [(_mib(full.resident), _mib(empty.resident), full.resident - empty.resident - _MEMORY)
+              for empty, full in pairs]  # fmt: skip
+    fewer = [(f"{full.rate:.0f}/s", f"{empty.rate:.0f}/s", _RATE_LEFT - full.rate / empty.rate)
+             for empty, full in pairs]  # fmt: skip
+    return [
+        f"{what} {', '.join(f'{large} rather than {none}' for large, none, _ in told)}"
+        for what, told in (("starts in", later), ("holds", larger), ("takes", fewer))
+        if statistics.median(excess for _, _, excess in told) > 0
+    ]
 
 
 def _backlog(ground: Ground, effort: Effort, empty: _Measured) -> Row:
@@ -126,14 +140,15 @@ def _measure(ground: Ground, room: str, books: list[Book], seed: int) -> _Measur
     books.append(book)
     began = time.monotonic()
     with Load(book, node.port("authors"), rate=1e9, seed=seed, ahead=_AHEAD):
-        if not book.wait(acknowledged=_SUBMITTED):
+        if not settle("receipts", lambda: len(book.acknowledged), _SUBMITTED, node):
             raise NeverHappenedError(node.transcript())
         rate = len(book.acknowledged) / (time.monotonic() - began)
     node.stop()
     return _Measured(start, resident, rate)
 
 
-def _median(measured: Sequence[_Measured]) -> _Measured:
+def _median(measured: Iterable[_Measured]) -> _Measured:
+    measured = list(measured)
     return _Measured(
         statistics.median(each.start for each in measured),
         round(statistics.median(each.resident for each in measured)),
