@@ -6,6 +6,7 @@ import json
 import math
 import signal
 import socket
+import statistics
 import sys
 import threading
 import time
@@ -40,6 +41,10 @@ _RATE = 10.0
 #: processor time of this machine, which they would not on a network.
 _WORSE = 1.0
 
+#: How often it is flooded at most: what one flood says may be of other programs' making, and it is the middle
+#: one of several that counts.
+_MOST_ROUNDS = 5
+
 #: What the node may hold at most during the flood, in bytes.
 _MEMORY = 400 * 2**20
 
@@ -48,8 +53,19 @@ _BODY = "<What>" + "".join(f'<Param name="p{n}" value="{n}"/>' for n in range(30
 
 
 def flood(ground: Ground, effort: Effort) -> Sequence[Row]:
-    """Measure how long a good author and two good subscribers wait, before a flood and during one."""
-    node = ground.node(PIPELINE, name="flood")
+    """Measure how long a good author and two good subscribers wait, before a flood, during one and after."""
+    rounds: list[_Round] = []
+    worse: list[str] = []
+    while not rounds or (worse and len(rounds) < _MOST_ROUNDS):
+        # Each time a new node: one that has been flooded knows whom to bar.
+        rounds.append(_flood(ground, effort, f"flood-{len(rounds)}"))
+        worse = _worse(rounds)
+    *rows, last = [row for each in rounds for row in each.rows]
+    return [*rows, attrs.evolve(last, broken=(*last.broken, *worse))]
+
+
+def _flood(ground: Ground, effort: Effort, name: str) -> _Round:
+    node = ground.node(PIPELINE, name=name)
     authors, public = node.port("authors"), node.port("public")
     with_filter = Reader(public, filters('//Param[@name="p1" and @value="1"]'))
     plain = Reader(public, None)
@@ -60,7 +76,7 @@ def flood(ground: Ground, effort: Effort) -> Sequence[Row]:
     calm = _measure("before", node, effort.flood_seconds, authors, (with_filter, plain))
     idle, loris, hostile = effort.flood
     words = [sys.executable, "-m", "faults.attackers", *map(str, (authors, public, idle, loris, hostile))]
-    attackers = Process("attackers", words, ground.room("flood"), {"PYTHONPATH": str(ROOT / "tests")})
+    attackers = Process("attackers", words, ground.room(name), {"PYTHONPATH": str(ROOT / "tests")})
     ground.stack.callback(attackers.kill)
     attackers.wait_for("that they are at work", lambda line: line == "at work")
     among = _measure("during", node, effort.flood_seconds, authors, (with_filter, plain))
@@ -72,22 +88,29 @@ def flood(ground: Ground, effort: Effort) -> Sequence[Row]:
     node.kill()
     rows = []
     for measured in (calm, among, ordinary):
-        broken = [
-            f"{what} took {_ms(now)} for 99 % of the events {measured.name} the flood, {_ms(then)} before"
-            for what, then, now in zip(_WHAT, calm.most, measured.most, strict=True)
-            if now > then + _WORSE
-        ]
         note = ", ".join(
             f"{what} p50 {_ms(half)} p99 {_ms(most)}"
             for what, half, most in zip(_WHAT, measured.half, measured.most, strict=True)
         )
+        broken = measured.row.broken
         if measured is among:
             if peak > _MEMORY:
-                broken.append(f"the node held {peak / 2**20:.0f} MiB, more than {_MEMORY / 2**20:.0f}")
+                broken += (f"the node held {peak / 2**20:.0f} MiB, more than {_MEMORY / 2**20:.0f}",)
             note += f"; {counts}; node {peak / 2**20:.0f} MiB at most"
-        row = attrs.evolve(measured.row, note=note)
-        rows.append(attrs.evolve(row, broken=(*row.broken, *broken)))
-    return rows
+        rows.append(attrs.evolve(measured.row, note=note, broken=broken))
+    return _Round(calm, among, ordinary, rows)
+
+
+def _worse(rounds: Sequence[_Round]) -> list[str]:
+    """Say what takes too much longer than before the flood, by the middle one of the rounds."""
+    worse = []
+    for place, what in enumerate(_WHAT):
+        for when in ("among", "ordinary"):
+            times = [(each.calm.most[place], getattr(each, when).most[place]) for each in rounds]
+            if statistics.median(now - then for then, now in times) > _WORSE:
+                told = ", ".join(f"{_ms(now)} rather than {_ms(then)}" for then, now in times)
+                worse.append(f"{what}, {when}: 99 % of the events took {told}")
+    return worse
 
 
 _WHAT = ("ack", "event", "event by a filter")
@@ -101,6 +124,16 @@ class _Measured:
     row: Row
     half: tuple[float, ...]
     most: tuple[float, ...]
+
+
+@attrs.frozen
+class _Round:
+    """What one node did before a flood, during it and after it, and a row for each."""
+
+    calm: _Measured
+    among: _Measured
+    ordinary: _Measured
+    rows: Sequence[Row]
 
 
 class Reader(threading.Thread):
