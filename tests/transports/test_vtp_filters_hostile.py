@@ -12,7 +12,8 @@ import trio
 from support.samples import voevent
 from transports.vtp_node import FakeNode, Peer, broadcast, connected, greeted, running, settled, told_logs
 from transports.vtp_support import ENDLESS
-from voeflow_transports.vtp._judge import Judge, Question
+from voeflow_transports.vtp._costs import Costs
+from voeflow_transports.vtp._judge import Judge, Judgement, Question
 
 ONE, TWO = voevent("ivo://a.b/c#1"), voevent("ivo://a.b/c#2", role="utility")
 
@@ -56,10 +57,29 @@ def left_out(logs: Logs) -> list[tuple[str, str, str]]:
     ]
 
 
-async def test_a_filter_that_suddenly_takes_too_long_keeps_nobody_waiting_who_has_another() -> None:
+@pytest.fixture
+def asked_to_the_end(monkeypatch: pytest.MonkeyPatch) -> trio.Event:
+    """Give what has to be set before any filter that is asked with all the time it may have is at its end.
+
+    So what others have before that they have not waited for it, however slow the machine is.
+    """
+    go, ask = trio.Event(), Judge.ask
+
+    async def hold(judge: Judge, *rest: Any) -> object:
+        if judge.nice:  # it alone is: see `Asking`
+            await go.wait()
+        return await ask(judge, *rest)
+
+    monkeypatch.setattr(Judge, "ask", hold)
+    return go
+
+
+async def test_a_filter_that_suddenly_takes_too_long_keeps_nobody_waiting_who_has_another(
+    asked_to_the_end: trio.Event,
+) -> None:
     node = FakeNode()
     with told_logs() as logs:
-        async with joining(node, max_filter_time=1.0) as join:
+        async with joining(node, max_filter_time=0.2) as join:
             # The hostile one was here first, so that it is asked first.
             hostile, other = await join(bomb("now")), await join("//What")
             node.carry(event("ivo://a.b/c#1"))
@@ -69,28 +89,40 @@ async def test_a_filter_that_suddenly_takes_too_long_keeps_nobody_waiting_who_ha
                 node.carry(packet)
                 assert await other.event() == packet
             assert "ivo://a.b/c#2" not in node.settled
+            asked_to_the_end.set()
             assert await hostile.event() == event("ivo://a.b/c#2", "now")  # who has no filter left has all
     assert left_out(logs) == [("127.0.0.2", bomb("now"), "takes too long")]
 
 
-@pytest.mark.parametrize("honest", ["//What", "//What[count(//Param) > 0]"], ids=["plain", "not plain"])
-async def test_what_one_such_filter_costs_the_others_is_below_a_tenth_of_a_second(honest: str) -> None:
+@pytest.mark.usefixtures("asked_to_the_end")  # which no filter here ever is
+@pytest.mark.parametrize(("honest", "ended"), [("//What", 0), ("//What[count(//Param) > 0]", 1)])
+async def test_what_one_such_filter_costs_the_others_is_below_a_tenth_of_a_second(
+    honest: str, ended: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+    ask = Judge.ask
+
+    async def listen(judge: Judge, question: Question, *rest: Any) -> Judgement:
+        judgement = await ask(judge, question, *rest)
+        if judgement.costly is not None:
+            limits.append(question.limit)
+        return judgement
+
     node = FakeNode()
-    took = []
-    async with joining(node, max_filter_time=0.1) as join:
+    async with joining(node, max_filter_time=60.0) as join:
         for number in range(5):
             await join(bomb(f"now-{number}"))
         other = await join(honest)
+        monkeypatch.setattr(Judge, "ask", listen)
         for number in range(5):
             packet = event(f"ivo://a.b/c#{number}", f"now-{number}")
-            began = trio.current_time()
             node.carry(packet)
             assert await other.event() == packet
-            took.append(trio.current_time() - began)
-            await node.until(
-                lambda number=number: len(node.settled) > number
-            )  # a busy machine does one thing at a time
-    assert min(took) < 0.1
+            # Of processor time: by the clock it is as much more as the machine is busy.
+            assert len(limits) <= ended
+            assert sum(limits) < 0.1
+            limits.clear()
+        assert not node.settled
 
 
 async def get(peer: Peer, packet: bytes, had: list[Peer]) -> None:
@@ -99,7 +131,12 @@ async def get(peer: Peer, packet: bytes, had: list[Peer]) -> None:
     had.append(peer)
 
 
-async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_came_later() -> None:
+async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_came_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Which costs less is asked first; on a busy machine, that is now one and now another.
+    note = Costs.note
+    monkeypatch.setattr(Costs, "note", lambda self, took, of: note(self, dict.fromkeys(took, 20e-6), of))
     node = FakeNode()
     with told_logs() as logs:
         async with joining(node, max_filter_time=0.2) as join:
@@ -107,10 +144,6 @@ async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_cam
             for number in range(6):
                 await join(bomb(f"now{number}"))
             plain, last = await join("//What/Param"), await join("//What[count(//Param) > 1]")
-            for number in range(20):  # until what each costs is known: where it is less it is asked first
-                node.carry(event(f"ivo://a.b/c#before-{number}"))
-                for peer in (first, plain, last):
-                    await peer.event()
             packet = event("ivo://a.b/c#1", *(f"now{number}" for number in range(6)))
             had: list[Peer] = []
             node.carry(packet)
@@ -118,7 +151,7 @@ async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_cam
                 for peer in (last, plain, first):
                     nursery.start_soon(get, peer, packet, had)
             assert had[-1] is last
-            await node.until(lambda: len(node.settled) == 21)
+            await node.until(lambda: node.settled)
     assert sorted(left_out(logs)) == [
         (f"127.0.0.{3 + number}", bomb(f"now{number}"), "takes too long") for number in range(6)
     ]
@@ -177,8 +210,7 @@ async def test_who_brings_filters_that_take_too_long_is_dropped_at_the_second() 
             with pytest.raises((EOFError, trio.BrokenResourceError)):
                 await join(*endless)
             node.carry(ONE)
-            with trio.fail_after(1):
-                assert await other.event() == ONE
+            assert await other.event() == ONE
             await settled(other)
     reasons = [reason for _, _, reason in left_out(logs)]
     assert len([each for each in reasons if each.startswith("takes too long")]) == 2
@@ -190,12 +222,13 @@ async def test_who_brings_filters_that_take_too_long_is_dropped_at_the_second() 
     assert told == "brought filters that take too long"
 
 
+@pytest.mark.usefixtures("asked_to_the_end")
 async def test_new_filters_do_not_wait_for_those_that_are_being_tried_with_all_the_time_they_may_have() -> (
     None
 ):
     node = FakeNode()
     with told_logs() as logs:
-        async with joining(node, max_filter_time=3.0) as join, trio.open_nursery() as nursery:
+        async with joining(node, max_filter_time=0.2) as join, trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(join, ENDLESS)
             await join("//What")
@@ -203,9 +236,10 @@ async def test_new_filters_do_not_wait_for_those_that_are_being_tried_with_all_t
     assert not left_out(logs)
 
 
+@pytest.mark.usefixtures("asked_to_the_end")
 async def test_popular_filters_stay_quick_when_a_hostile_one_brings_them_too() -> None:
     node = FakeNode()
-    async with joining(node, max_filter_time=2.0) as join:
+    async with joining(node, max_filter_time=0.2) as join:
         await join(bomb("now"), own="127.0.0.2")
         await join("//What", "//What[2]", own="127.0.0.2")
         other = await join("//What[2]", "//What")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 import voeflow
@@ -118,7 +119,15 @@ async def test_no_receipt_is_a_temporary_failure_that_says_what_may_be_wrong() -
     assert [each["event"] for each in logs] == ["no receipt"]
 
 
-async def test_one_that_gets_no_receipt_is_put_off_for_longer_each_time_and_given_up_in_the_end() -> None:
+@pytest.fixture
+def clock_to_set_forward() -> trio.testing.MockClock:
+    """Give a clock that goes as any does, so that one may wait for what the network brings."""
+    return trio.testing.MockClock(rate=1.0)
+
+
+async def test_one_that_gets_no_receipt_is_put_off_for_longer_each_time_and_given_up_in_the_end(
+    clock_to_set_forward: trio.testing.MockClock,
+) -> None:
     endings: list[object] = []
     event = voeflow.Event.parse(EVENTS[0])
     node = FakeNode()
@@ -131,14 +140,14 @@ async def test_one_that_gets_no_receipt_is_put_off_for_longer_each_time_and_give
 
     async with listening() as (port, accept), trio.open_nursery() as nursery:
         nursery.start_soon(deaf, accept)
-        forward = Forward(f"127.0.0.1:{port}", give_up_after=voeflow.Seconds(0.05))
+        forward = Forward(f"127.0.0.1:{port}", give_up_after=voeflow.Seconds(500.0))
         async with running(forward, node):
             for attempt in (1, 2):
                 node.offer(
                     [voeflow.Delivery(event, "one", attempt, lambda _, ending: endings.append(ending))]
                 )
                 await until(lambda: len(endings) == attempt)  # noqa: B023 - it is waited for at once
-                await trio.sleep(0.06)  # longer than it is tried for
+                clock_to_set_forward.jump(500.0)  # as long as it is tried for
         nursery.cancel_scope.cancel()
     later, given_up = endings
     assert isinstance(later, voeflow.Later)
