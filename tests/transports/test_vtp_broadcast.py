@@ -124,8 +124,7 @@ async def test_a_subscriber_that_takes_nothing_is_dropped_and_the_others_get_eve
                 node.carry(large)
                 assert await good.event() == large
             node.carry(TWO)
-            with trio.fail_after(1):
-                assert await good.event() == TWO
+            assert await good.event() == TWO
     (told,) = [each for each in logs if each["event"] == "subscriber dropped"]
     assert told["reason"].startswith("took too little: ")
 
@@ -155,8 +154,7 @@ async def test_a_subscriber_that_never_answers_is_dropped() -> None:
                 await good.send(write_ack("ivo://a.b/c#1", "", clock))
                 await settled(good)
             node.carry(TWO)
-            with trio.fail_after(1):
-                assert await good.event() == TWO
+            assert await good.event() == TWO
     (told,) = [each for each in logs if each["event"] == "subscriber dropped"]
     assert told["reason"] == "left more than 3 events without a receipt"
 
@@ -250,7 +248,9 @@ async def test_who_lags_at_the_end_is_still_sent_what_waits_for_it() -> None:
                 await peer.event()
 
 
-async def test_who_takes_nothing_at_the_end_delays_it_by_two_seconds_at_most() -> None:
+async def test_who_takes_nothing_at_the_end_delays_it_by_two_seconds_at_most(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     node, until = FakeNode(), trio.CancelScope()
     body = f"<What><Description>{'x' * 500_000}</Description></What>"
     async with trio.open_nursery() as nursery:
@@ -262,6 +262,7 @@ async def test_who_takes_nothing_at_the_end_delays_it_by_two_seconds_at_most() -
             node.carry(*(voevent(f"ivo://a.b/c#{number}", body=body) for number in range(30)))
             await trio.testing.wait_all_tasks_blocked()
             until.cancel()
-            with trio.fail_after(4):
-                while nursery.child_tasks:
-                    await trio.testing.wait_all_tasks_blocked(0.05)
+            began = trio.current_time()
+            while nursery.child_tasks:  # noqa: ASYNC110 - it is virtual time that passes
+                await trio.sleep(0.1)
+            assert trio.current_time() - began <= 2.2

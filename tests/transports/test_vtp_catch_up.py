@@ -241,7 +241,7 @@ async def test_memory_holds_one_piece_for_who_reads_nothing() -> None:
         wish = write_params(Resume(None, datetime.now(UTC)))
         await peer.send(write_authenticate(IVOID, clock, "", (), wish))
         assert await stage(peer) == "time"
-        with trio.move_on_after(10):  # on a busy machine it may still be reading
+        with trio.move_on_after(60):  # on a busy machine it may still be reading
             while not read or held_events(stem):
                 await trio.testing.wait_all_tasks_blocked(0.05)
         assert 0 < read < 6, "two events are read at once here, and the kernel's buffers take some"
@@ -407,7 +407,7 @@ async def test_where_it_was_cannot_be_read_is_told_and_tried_again() -> None:
 async def test_two_of_ours_close_every_gap() -> None:
     source, target = FakeNode(), FakeNode()
     broadcaster = broadcast()
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with running(broadcaster, source) as (listener,):
             for number in range(4):
                 packets = PACKETS[5 * number : 5 * number + 5]

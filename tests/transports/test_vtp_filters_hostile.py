@@ -41,7 +41,7 @@ async def joining(node: FakeNode, **options: object) -> AsyncIterator[Join]:
             nonlocal number
             number += 1
             address = own or f"127.0.0.{1 + number}"
-            peer = await stack.enter_async_context(connected(listener.port, own=address, patience=30))
+            peer = await stack.enter_async_context(connected(listener.port, own=address, patience=60))
             await greeted(peer, *filters)
             return peer
 

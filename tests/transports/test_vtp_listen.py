@@ -79,7 +79,7 @@ def test_a_broker_that_is_not_there_is_exit_status_3() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_well_even_one_that_it_inherits_as_ignored(number: signal.Signals) -> None:
     in_the_background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *LISTEN]  # as of a script's `&`
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with listening() as (port, accept), trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(
                 partial(trio.run_process, [*in_the_background, f"127.0.0.1:{port}"], check=False)

@@ -1,4 +1,4 @@
-"""The limits of the ports over real sockets; after each an ordinary event goes through in a second."""
+"""The limits of the ports over real sockets; after each an ordinary event goes through, without a wait."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from voeflow_transports.vtp.broadcast import VTPBroadcast
 from voeflow_transports.vtp.receive import VTPReceive
 
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
+
+#: Less than anything that is waited for here, in seconds of a clock that stands still while anything is done.
+AT_ONCE = 0.1
 
 
 @pytest.fixture
@@ -65,7 +68,9 @@ def told_of(logs: list[Any], event: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("_all_counted")
-async def test_an_address_has_so_many_connections_and_no_more() -> None:
+async def test_an_address_has_so_many_connections_and_no_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     with capture_logs() as logs:
         async with (
             running(receive(max_per_address=2), FakeNode()) as (listener,),
@@ -75,12 +80,12 @@ async def test_an_address_has_so_many_connections_and_no_more() -> None:
             await trio.testing.wait_all_tasks_blocked()
             async with connected(listener.port, own=HERE) as third:
                 assert await third.closed()
-            assert await goes_through(listener.port) < 1.0
+            assert await goes_through(listener.port) < AT_ONCE
             await first.send(voevent())
             assert (await first.message()).role == "ack"
             assert await first.closed()
             await first.stream.aclose()
-            with trio.fail_after(1):
+            with trio.fail_after(60):
                 while not await may_come_in(listener.port):  # as soon as that has been noticed
                     pass
             await second.stream.aclose()
@@ -88,17 +93,21 @@ async def test_an_address_has_so_many_connections_and_no_more() -> None:
 
 
 @pytest.mark.usefixtures("_all_counted")
-async def test_an_address_that_connects_too_fast_has_to_wait_and_is_told() -> None:
+async def test_an_address_that_connects_too_fast_has_to_wait_and_is_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     with capture_logs() as logs:
         async with running(receive(connection_rate=4.0, connection_burst=2), FakeNode()) as (listener,):
             waits = [await goes_through(listener.port, number, own=HERE) for number in range(4)]
-            assert await goes_through(listener.port, 4) < 1.0
+            assert await goes_through(listener.port, 4) < AT_ONCE
     assert sum(waits) > 0.4  # the third and the fourth are a quarter of a second after the one before
     assert told_of(logs, "connections have to wait") == ["its address makes more than 4 a second"]
 
 
 @pytest.mark.usefixtures("_all_counted")
-async def test_an_address_that_sends_too_fast_is_slowed_down_and_told() -> None:
+async def test_an_address_that_sends_too_fast_is_slowed_down_and_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     events = [voevent(f"ivo://a.b/flood#{number}") for number in range(6)]
     node = FakeNode()
     with capture_logs() as logs:
@@ -109,7 +118,7 @@ async def test_an_address_that_sends_too_fast_is_slowed_down_and_told() -> None:
             began = trio.current_time()
             await flood.send(*events)
             assert (await flood.message()).role == "ack"
-            assert await goes_through(listener.port) < 1.0
+            assert await goes_through(listener.port) < AT_ONCE
             for _ in events[1:]:
                 assert (await flood.message()).role == "ack"
             assert trio.current_time() - began > 0.7
@@ -159,8 +168,7 @@ async def test_a_subscribers_address_is_held_to_the_same() -> None:
             async with connected(listener.port, own=HERE) as third:
                 assert await third.closed()
             async with connected(listener.port, own=ELSEWHERE) as other:
-                with trio.fail_after(1):
-                    assert (await other.message()).role == "authenticate"
+                assert (await other.message()).role == "authenticate"
     assert told_of(logs, "connection refused") == ["its address has 2 connections already"]
     assert told_of(logs, "connections have to wait") == ["its address makes more than 4 a second"]
 
@@ -213,21 +221,21 @@ CROWDED = voevent().replace(b"<Who>", b"<Who " + b" ".join(b'a%d=""' % n for n i
     ],
 )
 async def test_a_limit_of_the_receiver_is_told_and_an_ordinary_event_goes_through(
-    attack: Attack, told: str, reason: str
+    attack: Attack, told: str, reason: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     port = receive(first_byte_timeout=0.2, frame_timeout=0.3, idle_timeout=5.0)
     with capture_logs() as logs:
         async with running(port, FakeNode(max_event=65_536)) as (listener,):
             async with connected(listener.port, own=HERE) as peer:
                 await attack(peer)
-                assert await goes_through(listener.port) < 1.0
+                assert await goes_through(listener.port) < AT_ONCE
                 if told:
                     while not await peer.closed():
                         pass
                 else:
                     answer = await peer.message()
                     assert (answer.role, reason in (answer.result or "")) == ("nak", True)
-            assert await goes_through(listener.port, 1) < 1.0
+            assert await goes_through(listener.port, 1) < AT_ONCE
     if told:
         assert reason in told_of(logs, told)[0]
         assert all(each["peer"].startswith(HERE) for each in logs if each["event"] == told)
@@ -271,12 +279,11 @@ async def test_a_limit_of_the_broadcaster_is_told_and_an_ordinary_subscriber_get
             await good.send(write_authenticate("ivo://a.b/c", clock))
             await peer.message()
             await attack(peer)
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 while not told_of(logs, told):  # noqa: ASYNC110 - nobody tells of a log line
                     await trio.sleep(0.01)
             node.carry(event := voevent("ivo://a.b/ordinary#1"))
-            with trio.fail_after(1):
-                assert await good.event() == event
+            assert await good.event() == event
     assert reason in told_of(logs, told)[0]
     assert all(each["peer"].startswith(HERE) for each in logs if each["event"] == told)
 

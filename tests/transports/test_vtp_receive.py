@@ -309,8 +309,7 @@ async def test_the_address_with_the_most_connections_gives_way() -> None:
             async with connected(listener.port) as three:
                 assert await three.closed()
             await two.send(TWO)
-            with trio.fail_after(1):
-                assert (await two.message()).role == "ack"
+            assert (await two.message()).role == "ack"
     assert [told["event"] for told in logs] == ["connection closed to make room"]
 
 
@@ -422,8 +421,7 @@ async def test_who_holds_the_most_in_unfinished_events_is_cut_off_and_told_once(
                 await trio.testing.wait_all_tasks_blocked()
             assert [await one.closed(), await two.closed()] == [True, True]
             await honest.stream.send_all(whole[504:])
-            with trio.fail_after(1):
-                assert (await honest.message()).role == "ack"
+            assert (await honest.message()).role == "ack"
     (told,) = [each for each in logs if each["event"] == "connection closed to save memory"]
     assert told["reason"] == "unfinished frames hold above 3400 bytes, and its address has the most"
 

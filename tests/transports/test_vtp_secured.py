@@ -81,7 +81,7 @@ async def shake(
             faults["client"] = error.strerror or str(error)
             ends[1].close()
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
             nursery.start_soon(call)
@@ -345,17 +345,17 @@ async def test_who_changes_keys_without_end_holds_no_turn_for_long(place: Place,
     assert len(secret) == 48, "this test knows TLS_AES_256_GCM_SHA384"
     flood = _key_updates(secret, 30_000)
     os.set_blocking(far.fileno(), True)
-    longest = 0.0
+    turns: list[float] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.to_thread.run_sync, _write_all, far.fileno(), flood)
         over = False
         while not over:
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 await trio.lowlevel.wait_readable(near.fileno())
             began = time.thread_time()
             over = near.receive_nowait() == b""
-            longest = max(longest, time.thread_time() - began)
-    assert longest < 0.15  # all of them take three times as long and more
+            turns.append(time.thread_time() - began)
+    assert max(turns) < sum(turns) / 3
     near.close()
     far.close()
 

@@ -227,7 +227,7 @@ async def test_our_own_broadcaster_serves_it_by_its_filter() -> None:
 
     target.answer = take
     broadcaster = VTPBroadcast(listen=("127.0.0.1:0",), test_interval=voeflow.Seconds(0.0))
-    with capture_logs() as logs, trio.fail_after(10):
+    with capture_logs() as logs, trio.fail_after(60):
         async with running(broadcaster, source) as (listener,):
             wanted = voeflow.XPath("/*[@ivorn='ivo://a.b/c#2']")
             async with running(subscribe(listener.port, xpath=(wanted,)), target):

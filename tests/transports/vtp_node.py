@@ -45,7 +45,7 @@ class Peer(FakePeer):
 
 @asynccontextmanager
 async def connected(
-    port: int, host: str = "127.0.0.1", patience: float = 10.0, own: str | None = None
+    port: int, host: str = "127.0.0.1", patience: float = 60.0, own: str | None = None
 ) -> AsyncIterator[Peer]:
     """Connect to a transport; where the clock jumps, with a patience of `math.inf`; from `own` if given."""
     async with await trio.open_tcp_stream(host, port, local_address=own) as stream:
