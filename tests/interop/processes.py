@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 
 #: How long anything is waited for, in seconds: far more than it takes on a loaded machine with two cores.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 #: How often the file system is looked at, which cannot be waited on, in seconds.
 _LOOK_AGAIN = 0.02

@@ -74,22 +74,6 @@ def take_events(connection: socket.socket, number: int) -> list[bytes]:
     return events
 
 
-def stay_for(connection: socket.socket, number: int) -> None:
-    """Answer a broadcaster's keep-alives as a subscriber, until there have been `number` of them.
-
-    Raises:
-        NeverHappenedError: the broadcaster closed before.
-    """
-    heard = 0
-    while heard < number:
-        payload = read_frame(connection)
-        if payload is None:
-            raise NeverHappenedError(f"the broadcaster closed after {heard} of {number} keep-alives")
-        if role_of(payload) == "iamalive":
-            heard += 1
-            send_frame(connection, payload)  # as good as an answer: it shows that somebody is there
-
-
 class Upstream:
     """A broker with one subscriber, that sends it packets when told to, and keeps what it answers.
 
