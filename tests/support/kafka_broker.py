@@ -30,7 +30,7 @@ QUICK: Mapping[str, Any] = {
 }
 
 #: How long the broker may take to start, or an answer to come, in seconds.
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 
 @attrs.define(eq=False)

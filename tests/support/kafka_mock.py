@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, TopicPartition, cimpl
 PRODUCE, OFFSET_COMMIT = 0, 8
 
 #: How long an answer may take, in seconds.
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 def _library() -> ctypes.CDLL:

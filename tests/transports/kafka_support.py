@@ -24,7 +24,7 @@ IVOID = "ivo://org.example/voeflow"
 Answer = Callable[[bytes], Awaitable[None]]
 
 #: How long a test waits for what is to come, in seconds: rebalances take some, on a busy machine more.
-PATIENCE = 25.0
+PATIENCE = 60.0
 
 
 async def at_once(_: bytes) -> None:
