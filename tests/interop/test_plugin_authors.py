@@ -92,7 +92,7 @@ def author(home: Path, tmp_path: Path) -> Iterator[Author]:
 
 #: What differs from day to day in what the tutorial shows.
 _SKY = (
-    (re.compile(r"passed in \d+\.\d+s"), "passed"),
+    (re.compile(r"passed in \d+\.\d+s( \(\d+:\d+:\d+\))?"), "passed"),
     (re.compile(r"(does not hold|holds): (the Sun is at|zenith angle) [+-]?\d+ deg"), "answers"),
     (re.compile(r"holds=(True|False) reason='(the Sun is at|zenith angle) [+-]?\d+ deg'"), "answers"),
     (
