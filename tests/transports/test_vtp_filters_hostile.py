@@ -139,7 +139,7 @@ async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_cam
     monkeypatch.setattr(Costs, "note", lambda self, took, of: note(self, dict.fromkeys(took, 20e-6), of))
     node = FakeNode()
     with told_logs() as logs:
-        async with joining(node, max_filter_time=0.2) as join:
+        async with joining(node, max_filter_time=0.05) as join:
             first = await join("//What[count(//Param) > 0]")  # which is not plain
             for number in range(6):
                 await join(bomb(f"now{number}"))
@@ -151,7 +151,7 @@ async def test_who_was_here_first_does_not_wait_for_the_filters_of_those_who_cam
                 for peer in (last, plain, first):
                     nursery.start_soon(get, peer, packet, had)
             assert had[-1] is last
-            await node.until(lambda: node.settled)
+            await node.until(lambda: node.settled, patience=60)
     assert sorted(left_out(logs)) == [
         (f"127.0.0.{3 + number}", bomb(f"now{number}"), "takes too long") for number in range(6)
     ]
@@ -297,7 +297,7 @@ async def test_filters_that_each_take_less_than_they_may_keep_only_each_other_wa
             for peer in (plain, filtered):
                 assert [await peer.event() for _ in events] == events
             assert await hostile.closed()
-            await node.until(lambda: len(node.settled) == len(events))
+            await node.until(lambda: len(node.settled) == len(events), patience=60)
     assert set(node.settled.values()) == {"done"}
     (told,) = [each["reason"] for each in logs if each["event"] == "subscriber dropped"]
     assert told == "brought filters that take too long"
