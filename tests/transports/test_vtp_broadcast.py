@@ -19,6 +19,7 @@ from transports.vtp_node import (
     running,
     settled,
     small_buffers,
+    still,
     told_logs,
 )
 from transports.vtp_support import IVOID, clock
@@ -50,7 +51,7 @@ async def test_an_event_is_done_with_when_nobody_subscribes() -> None:
     node = FakeNode()
     async with running(broadcast(), node):
         node.carry(ONE)
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
     assert node.settled == {"ivo://a.b/c#1": "done"}
 
 
@@ -200,7 +201,7 @@ async def test_a_subscriber_that_leaves_is_no_fault() -> None:
         async with running(broadcast(), FakeNode()) as (listener,):
             async with connected(listener.port) as peer:
                 await greeted(peer)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
     assert [each["event"] for each in logs] == ["subscriber connected", "subscriber left"]
 
 
@@ -218,7 +219,7 @@ async def test_a_subscriber_that_comes_and_goes_does_not_fill_the_log() -> None:
                     await greeted(peer)
             async with connected(listener.port, own="127.0.0.2") as peer:
                 await greeted(peer)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
     assert [each["event"] for each in logs].count("subscriber connected") == 21
     assert [each["event"] for each in logs if each["event"] != "subscriber connected"] == [
         "subscriber left"
@@ -240,7 +241,7 @@ async def test_who_lags_at_the_end_is_still_sent_what_waits_for_it() -> None:
             await greeted(peer)
             await settled(peer)
             node.carry(*events)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             assert set(node.settled.values()) == {"done"}
             until.cancel()
             assert [await peer.event() for _ in events] == events
@@ -260,7 +261,7 @@ async def test_who_takes_nothing_at_the_end_delays_it_by_two_seconds_at_most(
                 await greeted(peer)
                 await settled(peer)
             node.carry(*(voevent(f"ivo://a.b/c#{number}", body=body) for number in range(30)))
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             until.cancel()
             began = trio.current_time()
             while nursery.child_tasks:  # noqa: ASYNC110 - it is virtual time that passes

@@ -13,7 +13,7 @@ import trio.testing
 
 import voeflow
 from support.samples import voevent
-from transports.vtp_node import FakeNode, Peer, connected, listening, running, small_buffers, told_logs
+from transports.vtp_node import FakeNode, Peer, connected, listening, running, small_buffers, still, told_logs
 from transports.vtp_support import IVOID, clock
 from voeflow_transports.vtp._messages import write_ack, write_authenticate, write_iamalive
 from voeflow_transports.vtp._resume import STAGE, Resume, read_params, write_params
@@ -175,7 +175,7 @@ async def test_what_is_new_waits_for_the_past_of_one_and_not_for_the_others() ->
         connected(listener.port) as other,
     ):
         await arrive(other)
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         assert await ask(late, Resume(digest(PACKETS[0]))) == "event"
         await ready.wait()
         for packet in PACKETS[6:12]:
@@ -292,9 +292,9 @@ async def test_what_a_crash_left_over_goes_to_who_comes_back_and_then_what_is_ne
     async with running(broadcast(), node) as (listener,):
         left = [delivery(node, position) for position in range(3, 7)]
         node.offer(left)
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         node.carry(PACKETS[6])
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         for _ in range(2):
             async with connected(listener.port) as peer:
                 await arrive(peer)
@@ -316,7 +316,7 @@ async def test_what_is_left_over_and_not_yet_handed_on_is_sent_once_to_who_is_ea
     node.position = 2
     async with running(broadcast(), node) as (listener,), connected(listener.port) as peer:
         await arrive(peer)
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         node.offer([delivery(node, position) for position in range(3, 7)])
         node.carry(PACKETS[6])
         assert await events(peer, 5) == PACKETS[2:7]
@@ -356,7 +356,7 @@ async def test_the_first_thing_that_a_new_subscriber_is_sent_is_not_beyond_what_
     async with running(broadcast(), node) as (listener,), connected(listener.port) as peer:
         assert (await peer.message()).role == "authenticate"
         node.offer([delivery(node, position) for position in (5, 6)])
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         await peer.send(write_authenticate(IVOID, clock, "", (), write_params(Resume(digest(PACKETS[1])))))
         assert await stage(peer) == "event"
         assert await events(peer, 4) == PACKETS[2:6]
@@ -395,10 +395,16 @@ async def test_a_subscriber_that_may_not_resume_asks_for_nothing() -> None:
 
 
 async def test_where_it_was_cannot_be_read_is_told_and_tried_again() -> None:
-    node = FakeNode(before_reading=broken)
+    asked = trio.Event()
+
+    async def ask() -> None:
+        asked.set()
+        await broken()
+
+    node = FakeNode(before_reading=ask)
     with told_logs() as logs:
         async with listening() as (port, accept), running(subscribe(port, reconnect_min=0.01), node):
-            await trio.testing.wait_all_tasks_blocked(0.005)
+            await asked.wait()
             node.before_reading = trio.lowlevel.checkpoint
             await accept()
     assert "the disk is gone" in logs[0]["reason"]

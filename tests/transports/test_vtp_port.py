@@ -14,7 +14,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from support.samples import voevent
-from transports.vtp_node import FakeNode, Peer, connected, running
+from transports.vtp_node import FakeNode, Peer, connected, running, still
 from transports.vtp_support import clock
 from voeflow_transports.vtp import _authors, _door
 from voeflow_transports.vtp._connection import Connection
@@ -77,7 +77,7 @@ async def test_an_address_has_so_many_connections_and_no_more(
             connected(listener.port, own=HERE) as first,
             connected(listener.port, own=HERE) as second,
         ):
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             async with connected(listener.port, own=HERE) as third:
                 assert await third.closed()
             assert await goes_through(listener.port) < AT_ONCE

@@ -14,7 +14,7 @@ import trio.testing
 
 import voeflow
 from support.samples import voevent
-from transports.vtp_node import FakeNode, Peer, accept_all, broadcast, connected, running, told_logs
+from transports.vtp_node import FakeNode, Peer, accept_all, broadcast, connected, running, still, told_logs
 from transports.vtp_support import IVOID, clock
 from voeflow_transports.vtp import _authors, _serve
 from voeflow_transports.vtp._addresses import Address
@@ -94,7 +94,7 @@ async def test_so_many_are_in_hand_and_no_more() -> None:
         nonlocal in_hand, most
         in_hand += 1
         most = max(most, in_hand)
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         in_hand -= 1
         return await accept_all(raw)
 
@@ -122,7 +122,7 @@ async def test_an_author_is_read_on_while_its_first_events_are_in_hand() -> None
         connected(listener.port) as peer,
     ):
         await peer.send(ONE)
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         await peer.send(TWO)
         assert [(await peer.message()).origin for _ in range(2)] == ["ivo://a.b/c#1", "ivo://a.b/c#2"]
 
@@ -143,7 +143,7 @@ async def test_with_too_much_in_hand_no_author_is_read_until_there_is_room(
         peers = [await stack.enter_async_context(connected(listener.port)) for _ in range(5)]
         for peer in peers:
             await peer.send(ONE, TWO)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
         assert len(node.submitted) == 3
         room.set()
         for peer in peers:
@@ -166,7 +166,7 @@ async def test_no_authors_time_runs_out_while_nobody_is_read_for_want_of_room(
             connected(listener.port, patience=1000.0) as two,
         ):
             await one.send(ONE)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             await two.stream.send_all(frame(TWO)[:100])
             await trio.sleep(50.0)
             await two.stream.send_all(frame(TWO)[100:])
@@ -189,7 +189,7 @@ async def test_an_author_that_does_not_read_its_receipts_is_cut_off(
             monkeypatch.setattr(Connection, "_send", lambda self, data: 0)
             monkeypatch.setattr(Connection, "flush", wait)
             await peer.send(ONE)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             await peer.send(TWO)  # is not even read
             assert await peer.closed()
     assert [raw for raw, _, _ in node.submitted] == [ONE]
@@ -207,7 +207,7 @@ async def test_an_author_that_has_gone_keeps_nothing_waiting() -> None:
     async with running(receive(), FakeNode(wait)) as (listener,):
         async with connected(listener.port) as peer:
             await peer.send(ONE)
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             linger = struct.pack("ii", 1, 0)
             peer.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)  # so that it is reset
         gone.set()
@@ -257,7 +257,7 @@ async def test_a_broken_frame_is_told_once_with_the_peer(sent: bytes, reason: st
             await peer.stream.send_eof()
             assert await peer.closed()
             name = peer.stream.socket.getsockname()
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
     (told,) = logs
     assert told["event"] == "author cut off"
     assert told["reason"] == reason
@@ -418,7 +418,7 @@ async def test_who_holds_the_most_in_unfinished_events_is_cut_off_and_told_once(
             await honest.stream.send_all(whole[:504])
             for peer in (one, two, three):
                 await peer.stream.send_all(piece)
-                await trio.testing.wait_all_tasks_blocked()
+                await still()
             assert [await one.closed(), await two.closed()] == [True, True]
             await honest.stream.send_all(whole[504:])
             assert (await honest.message()).role == "ack"
@@ -465,7 +465,7 @@ async def test_a_connection_that_fails_before_it_is_taken_keeps_no_other_out(
         return accept(self)
 
     async with running(receive(), FakeNode()) as (listener,):
-        await trio.testing.wait_all_tasks_blocked()
+        await still()
         monkeypatch.setattr(socket.socket, "accept", fail_once)
         async with connected(listener.port) as peer:
             await peer.send(ONE)

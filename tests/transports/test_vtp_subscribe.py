@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 import voeflow
 from support.samples import voevent
-from transports.vtp_node import FakeNode, accept_all, listening, running, told_logs
+from transports.vtp_node import FakeNode, accept_all, listening, running, still, told_logs
 from transports.vtp_support import IVOID, clock
 from voeflow_transports.vtp._backoff import BackOff
 from voeflow_transports.vtp._messages import Message, write_authenticate, write_iamalive
@@ -123,7 +123,7 @@ async def test_when_the_store_cannot_write_the_connection_closes_without_a_recei
             broker = await accept()
             await broker.send(ONE)
             assert await broker.closed()
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
     assert logs[-1]["event"] == "not subscribed"
     assert logs[-1]["reason"] == "nothing can be stored: the disk is full"
 
@@ -164,7 +164,7 @@ async def test_it_says_that_it_is_subscribed_when_the_broker_has_spoken(first: b
     with capture_logs() as logs:
         async with listening() as (port, accept), running(subscribe(port), FakeNode()):
             broker = await accept()
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
             before = [each["event"] for each in logs]
             await broker.send(first)
             await broker.message()
@@ -213,7 +213,7 @@ async def test_a_silent_broker_is_given_up(autojump_clock: trio.testing.MockCloc
             await broker.send(write_iamalive(BROKER, clock))
             await broker.message()
             assert await broker.closed()
-            await trio.testing.wait_all_tasks_blocked()
+            await still()
     assert [told["reason"] for told in logs if told["event"] == "not subscribed"] == ["was silent for 150 s"]
 
 

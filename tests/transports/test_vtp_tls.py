@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from support.certificates import Authority, Certified
 from support.samples import voevent
-from transports.vtp_node import FakeNode, Peer, connected, running, told_logs
+from transports.vtp_node import FakeNode, Peer, connected, running, still, told_logs
 from transports.vtp_support import clock
 from voeflow_transports.vtp._addresses import Address
 from voeflow_transports.vtp._binding import Binding
@@ -377,7 +377,7 @@ async def test_a_certificate_that_ends_soon_or_has_ended_is_told(tmp_path: Path)
         tls = ServerTLS(certificate=certified.certificate, key=certified.key)
         with capture_logs() as logs:
             async with running(receive(tls=tls), FakeNode()):
-                await trio.testing.wait_all_tasks_blocked()
+                await still()
         warnings = [each["event"] for each in logs if each["log_level"] == "warning"]
         assert bool(warnings) is expired
         assert all(each.startswith(told) for each in warnings)

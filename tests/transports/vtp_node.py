@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 from transports.vtp_support import IVOID, clock
@@ -18,8 +19,12 @@ from voeflow_transports.vtp.broadcast import VTPBroadcast
 
 __all__ = [
     "FakeNode", "Peer", "accept_all", "broadcast", "connected", "greeted", "listening", "running", "settled",
-    "small_buffers", "told_logs",
+    "small_buffers", "still", "told_logs",
 ]  # fmt: skip
+
+
+#: In seconds of real time: less than it takes the clock that jumps.
+_MOMENT = 0.01
 
 
 @asynccontextmanager
@@ -96,6 +101,11 @@ async def greeted(peer: Peer, *filters: str) -> None:
         await settled(peer)
     else:
         await peer.send(write_authenticate(IVOID, clock))
+
+
+async def still() -> None:
+    """Wait until every task waits, and nothing has come for a moment that was on its way in the kernel."""
+    await trio.testing.wait_all_tasks_blocked(_MOMENT)
 
 
 async def settled(peer: Peer) -> None:
