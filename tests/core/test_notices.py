@@ -277,7 +277,9 @@ async def test_a_mapping_that_fails_is_named_and_the_next_one_is_asked(
     assert [each.raw for each in refused(tmp_path)] == [notice(2).content]
 
 
-async def test_a_mapping_that_hangs_is_passed_over_in_the_time_that_a_filter_has(tmp_path: Path) -> None:
+async def test_a_mapping_that_hangs_is_passed_over_in_the_time_that_a_filter_has(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
     release = threading.Event()
 
     def hang(_: Notice, __: Sequence[str]) -> None:
@@ -285,18 +287,30 @@ async def test_a_mapping_that_hangs_is_passed_over_in_the_time_that_a_filter_has
 
     mappings = {"hung": Gcn(made=hang), "quick": Gcn()}
     try:
-        async with running(tmp_path, 'filter_timeout = "0.05 s"\n' + NODE, [offering(**mappings)]) as (
+        async with running(tmp_path, 'filter_timeout = "5 s"\n' + NODE, [offering(**mappings)]) as (
             pipeline,
-            _,
+            node,
         ):
+            threads = node._works.notices._turns["hung"].threads
+
+            async def wait_too_long() -> None:
+                busy = threads.borrowed_tokens
+                while threads.borrowed_tokens + threads.statistics().tasks_waiting == busy:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+                mock_clock.jump(5.1)  # now that it is asked, or waits to be, and before another is
+
             for number in range(6):  # more than it may have threads
-                answer = await node_of(pipeline).submit_notice(notice(number))
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(wait_too_long)
+                    answer = await node_of(pipeline).submit_notice(notice(number))
                 assert answer.outcome == "accepted"
-            alone = await node_of(pipeline).submit_notice(notice("x"), mapping="hung")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(wait_too_long)
+                alone = await node_of(pipeline).submit_notice(notice("x"), mapping="hung")
             release.set()
     finally:
         release.set()
-    assert alone.reason == "the mapping hung gave no answer within 0.05 s"
+    assert alone.reason == "the mapping hung gave no answer within 5 s"
 
 
 async def test_a_source_may_name_the_one_mapping_to_ask(tmp_path: Path) -> None:
