@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import voeflow
+from support.effort import effort
 from support.samples import voevent
 from voeflow._options import read_options
 from voeflow_filters._quantity import parse_quantity
@@ -196,9 +196,11 @@ def test_a_number_is_read_as_it_was_written(number: float) -> None:
 
 
 def test_a_packet_of_nothing_but_params_of_the_name_is_looked_at_in_a_moment() -> None:
-    event = measured(speed("x" * 900) * 1000)
-    event.params  # noqa: B018 - reading it is not what is timed
+    def event() -> voeflow.Event:
+        made = measured(speed("x" * 900) * 1000)
+        made.params  # noqa: B018 - reading it is not what is timed
+        return made
+
     asked = Param("Speed", like=("*a*b*c*",), above="1 km/s")
-    began = time.process_time()
-    assert not asked.matches(event)
-    assert time.process_time() - began < 0.2  # from which on the log would name it
+    assert not asked.matches(event())
+    assert effort(asked.matches, event, below=0.2) < 0.2  # from which on the log would name it

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import sys
-import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ import pysequoia
 import pytest
 
 import voeflow
+from support.effort import effort
 from support.gnupg import GnuPG, clear_signed, gnupg, in_comment
 from support.samples import voevent
 from voeflow._pipeline import load_pipeline
@@ -342,11 +342,9 @@ ROOT = b'<VOEvent ivorn="ivo://a.b/c"%b>%b</VOEvent>'
          "comments after", "comments before", "armour headers"],
 )  # fmt: skip
 def test_a_megabyte_made_to_be_slow_is_read_in_a_moment(keys: Path, raw: bytes) -> None:
-    event = voeflow.Event.parse(raw)
     signed = Signed(keys)
-    began = time.process_time()
-    assert not signed.matches(event).holds
-    assert time.process_time() - began < 2
+    assert not signed.matches(voeflow.Event.parse(raw)).holds
+    assert effort(signed.matches, lambda: voeflow.Event.parse(raw), below=2) < 2
 
 
 def test_every_flipped_bit_of_a_signature_is_noticed_or_harmless(gpg: GnuPG, key: str, keys: Path) -> None:
