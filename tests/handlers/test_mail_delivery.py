@@ -79,7 +79,7 @@ def serve() -> Iterator[Serve]:
     started: list[MailController] = []
 
     def start(mailbox: Mailbox, **options: Any) -> int:
-        controller = OnAnyPort(mailbox, hostname="127.0.0.1", port=0, **options)
+        controller = OnAnyPort(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
         controller.start()
         started.append(controller)
         return int(controller.port)
@@ -116,7 +116,7 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
 
 def mailer(port: int, scheme: str = "smtp", **options: Any) -> Email:
     options.setdefault("to", ("duty@example.org",))
-    options.setdefault("timeout", 5.0)
+    options.setdefault("timeout", 60.0)
     return Email(sender="voeflow@example.org", server=f"{scheme}://localhost:{port}", **options)
 
 
@@ -220,10 +220,11 @@ def test_what_the_server_answers_is_told(serve: Serve) -> None:
 
 
 def test_a_server_that_is_down_is_a_failure_that_names_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    with pytest.raises(MailError, match=f"smtp://localhost:{port}: Connection refused"):
-        give(mailer(port))
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # held, so that nobody else listens there
+        port = deaf.getsockname()[1]
+        with pytest.raises(MailError, match=f"smtp://localhost:{port}: Connection refused"):
+            give(mailer(port))
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time() -> None:

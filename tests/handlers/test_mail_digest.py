@@ -200,7 +200,7 @@ async def test_in_a_node_what_was_held_back_before_a_restart_is_in_the_digest_af
     assert (delivered, sent) == ([], [])
     async with running(tmp_path, PIPELINE.format(most=4), [Watches()]) as (pipeline, _):
         await pipeline.transports["in"].instance.node.submit(voevent(ivorns[3]))
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while len(delivered) < 4:
                 changed = trio.Event()
                 await changed.wait()

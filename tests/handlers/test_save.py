@@ -199,7 +199,8 @@ def test_a_directory_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
 
 def test_many_at_once_are_all_saved(tmp_path: Path) -> None:
     save = Save(tmp_path, by="date")
-    events = [parsed(voevent(ivorn=f"ivo://a.example/s#{n % 20}")) for n in range(60)]
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)  # else midnight may come in between
+    events = [parsed(voevent(ivorn=f"ivo://a.example/s#{n % 20}"), noon) for n in range(60)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(save.handle, events))
     assert len(files(tmp_path)) == 20

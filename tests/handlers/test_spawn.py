@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 import trio
+from trio.testing import MockClock
 
 import voeflow
 from support.samples import voevent
@@ -150,7 +151,7 @@ async def test_the_last_words_are_printable_and_bounded() -> None:
 
 async def assert_gone(group: int) -> None:
     """Wait until nobody is left in a process group but those that only wait to be collected."""
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while any(alive_in(group)):  # noqa: ASYNC110 - they are nobody's children here
             await trio.sleep(0.01)
 
@@ -167,36 +168,65 @@ def alive_in(group: int) -> list[str]:
     return found
 
 
-async def test_at_the_time_limit_the_whole_process_group_is_ended(tmp_path: Path) -> None:
-    script = "echo $$ > group; sleep 600 & sleep 600 & echo sleeping; wait"
+async def run_once_ready(spawn: Spawn, directory: Path, clock: MockClock) -> None:
+    """Run a command that writes to the file `ready`, and let no time pass before it does.
+
+    A slow machine may need all of a short time limit to start a shell.
+    """
+    os.mkfifo(directory / "ready")
+
+    async def let_time_pass() -> None:
+        await trio.to_thread.run_sync((directory / "ready").read_text)
+        clock.rate = 1.0
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(let_time_pass)
+        try:
+            await spawn.handle(EVENT, delivery())
+        except CommandFailed as error:
+            failed = error
+        else:
+            raise AssertionError("it did not fail")
+    raise failed
+
+
+async def test_at_the_time_limit_the_whole_process_group_is_ended(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    script = "echo $$ > group; sleep 600 & sleep 600 & echo > ready; wait"
     with pytest.raises(CommandFailed, match="did not end within 300 ms") as failed:
-        await run(shell(script, directory=tmp_path, timeout=0.3))
+        await run_once_ready(shell(script, directory=tmp_path, timeout=0.3), tmp_path, mock_clock)
     assert failed.value.status is None
     await assert_gone(int((tmp_path / "group").read_text()))
 
 
-async def test_who_does_not_heed_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_does_not_heed_sigterm_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
     monkeypatch.setattr(limits, "GRACE", 0.2)
-    script = "trap '' TERM; echo $$ > group; while :; do sleep 600; done"
+    script = "trap '' TERM; echo $$ > group; echo > ready; while :; do sleep 600; done"
     with pytest.raises(CommandFailed, match="did not end"):
-        await run(shell(script, directory=tmp_path, timeout=0.2))
+        await run_once_ready(shell(script, directory=tmp_path, timeout=0.2), tmp_path, mock_clock)
     await assert_gone(int((tmp_path / "group").read_text()))
 
 
 async def test_a_child_that_outlives_its_ended_parent_is_killed_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
 ) -> None:
     monkeypatch.setattr(limits, "GRACE", 0.2)
-    script = "echo $$ > group; (trap '' TERM; while :; do sleep 600; done) & wait"
+    script = "echo $$ > group; (trap '' TERM; echo > ready; while :; do sleep 600; done) & wait"
     with pytest.raises(CommandFailed, match="did not end"):
-        await run(shell(script, directory=tmp_path, timeout=0.2))
+        await run_once_ready(shell(script, directory=tmp_path, timeout=0.2), tmp_path, mock_clock)
     await assert_gone(int((tmp_path / "group").read_text()))
 
 
-async def test_sigterm_comes_first_and_what_the_command_then_says_is_heard(tmp_path: Path) -> None:
-    script = "trap 'echo parked >&2; exit 0' TERM; echo ready; while :; do sleep 0.02; done"
+async def test_sigterm_comes_first_and_what_the_command_then_says_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
+    monkeypatch.setattr(limits, "GRACE", 60.0)
+    script = "trap 'echo parked >&2; exit 0' TERM; echo > ready; while :; do sleep 0.02; done"
     with pytest.raises(CommandFailed, match=r"was stopped: parked$"):
-        await run(shell(script, timeout=0.3))
+        await run_once_ready(shell(script, directory=tmp_path, timeout=0.3), tmp_path, mock_clock)
 
 
 async def test_a_command_ends_with_the_node(tmp_path: Path) -> None:
@@ -213,7 +243,7 @@ async def test_a_helper_left_running_does_not_hold_up_the_handler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "AFTERTHOUGHT", 0.1)
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         lines = await run(shell("echo $$ > group; echo done; sleep 600 &", directory=tmp_path))
     assert lines == ["done"]
     group = int((tmp_path / "group").read_text())
