@@ -20,7 +20,7 @@ packet = (
 for _ in range(400):
     child = os.fork()
     if child == 0:
-        signal.alarm(20)
+        signal.alarm(60)  # ends one that hangs, whatever its threads do
         together, found = threading.Barrier(2), []
         def ask():
             event = voeflow.Event.parse(packet)
@@ -40,8 +40,6 @@ for _ in range(400):
 
 @pytest.mark.slow
 def test_two_threads_may_ask_for_a_grammar_first() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=240, check=False
-    )
+    ran = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=False)
     assert ran.stderr == ""
     assert ran.returncode == 0

@@ -93,7 +93,7 @@ async def test_those_that_come_behind_one_that_is_not_on_disk_yet_are_read_in_th
 
     def slow(self: Store, *args: Any) -> Any:
         storing.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return append(self, *args)
 
     monkeypatch.setattr(Store, "append", slow)
@@ -101,7 +101,7 @@ async def test_those_that_come_behind_one_that_is_not_on_disk_yet_are_read_in_th
         submit = pipeline.transports["in"].instance.node.submit
         async with trio.open_nursery() as nursery:
             nursery.start_soon(submit, voevent("ivo://obspm.gepi/svom#1"))
-            assert await trio.to_thread.run_sync(storing.wait, 20)
+            assert await trio.to_thread.run_sync(storing.wait, 60)
             for number in "23":
                 nursery.start_soon(submit, voevent(f"ivo://obspm.gepi/svom#{number}"))
             await trio.testing.wait_all_tasks_blocked()
@@ -181,7 +181,7 @@ async def test_who_submits_waits_while_the_disk_hangs_and_too_much_is_on_its_way
     append, go_on = Store.append, threading.Event()
 
     def slow(self: Store, *args: Any) -> Any:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return append(self, *args)
 
     monkeypatch.setattr(Store, "append", slow)

@@ -54,7 +54,7 @@ class Bench:
         self.more.set()
 
     async def wait(self, number: int) -> None:
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while sum(map(len, self.handed_on)) < number:
                 self.more = trio.Event()
                 await self.more.wait()
@@ -86,7 +86,7 @@ async def test_what_comes_during_a_commit_shares_the_next(
 
     def slow(self: Store, *args: object) -> object:
         storing.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return append(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "append", slow)
@@ -103,10 +103,10 @@ async def test_what_comes_during_a_commit_shares_the_next(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bench.threads.run)
         bench.threads.put(entry(0))
-        assert await trio.to_thread.run_sync(storing.wait, 20)
+        assert await trio.to_thread.run_sync(storing.wait, 60)
         for number in range(1, 60):
             bench.threads.put(entry(number))
-        assert await trio.to_thread.run_sync(all_read.wait, 20)  # while the disk is being waited for
+        assert await trio.to_thread.run_sync(all_read.wait, 60)  # while the disk is being waited for
         go_on.set()
         await bench.wait(60)
         nursery.cancel_scope.cancel()
@@ -120,7 +120,7 @@ async def test_what_has_been_read_and_is_not_on_disk_counts_as_waiting(
     append, go_on, all_read, seen = Store.append, threading.Event(), threading.Event(), list[Entry]()
 
     def slow(self: Store, *args: object) -> object:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return append(self, *args)  # type: ignore[arg-type]
 
     def reading(batch: Batch, entries: Sequence[Entry]) -> None:
@@ -135,7 +135,7 @@ async def test_what_has_been_read_and_is_not_on_disk_counts_as_waiting(
         nursery.start_soon(bench.threads.run)
         for number in range(60):
             bench.threads.put(entry(number))
-        assert await trio.to_thread.run_sync(all_read.wait, 20)
+        assert await trio.to_thread.run_sync(all_read.wait, 60)
         assert bench.threads.bytes_waiting == sum(len(entry(number).raw) for number in range(60))
         go_on.set()
         await bench.wait(60)
@@ -150,7 +150,7 @@ async def test_the_second_thread_sees_to_what_came_before_it_could_be_called(
     append, all_read, seen = Store.append, threading.Event(), list[Entry]()
 
     def slow(self: Store, *args: object) -> object:
-        assert all_read.wait(20)
+        assert all_read.wait(60)
         return append(self, *args)  # type: ignore[arg-type]
 
     def reading(batch: Batch, entries: Sequence[Entry]) -> None:
@@ -178,7 +178,7 @@ async def test_what_has_been_read_when_the_node_ends_is_stored_and_handed_on_and
 
     def slow(batch: Batch, entries: Sequence[Entry]) -> None:
         reading.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         read(batch, entries)
 
     bench = Bench(tmp_path, slow)
@@ -186,7 +186,7 @@ async def test_what_has_been_read_when_the_node_ends_is_stored_and_handed_on_and
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bench.threads.run)
         bench.threads.put(entry(1))
-        assert await trio.to_thread.run_sync(reading.wait, 20)
+        assert await trio.to_thread.run_sync(reading.wait, 60)
         nursery.cancel_scope.cancel()
         go_on.set()
     assert bench.handed_on == [[1]]
@@ -209,7 +209,7 @@ class Hesitant(SimpleQueue[Any]):
 
     def qsize(self) -> int:
         self.asked.set()
-        assert self.ended.wait(20)
+        assert self.ended.wait(60)
         return super().qsize()
 
 
@@ -219,7 +219,7 @@ async def test_the_node_may_end_just_when_a_thread_takes_what_waits(tmp_path: Pa
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bench.threads.run)
         bench.threads.put(entry(1))
-        assert await trio.to_thread.run_sync(waiting.asked.wait, 20)
+        assert await trio.to_thread.run_sync(waiting.asked.wait, 60)
         nursery.cancel_scope.cancel()
     assert bench.handed_on == [[1]]
     bench.store.close()
@@ -228,7 +228,7 @@ async def test_the_node_may_end_just_when_a_thread_takes_what_waits(tmp_path: Pa
 async def test_what_trips_over_a_batch_ends_the_node(tmp_path: Path) -> None:
     bench = Bench(tmp_path, fault="a sink has tripped")
     bench.threads.put(entry(1))
-    with pytest.raises(RuntimeError, match="a sink has tripped"), trio.fail_after(20):
+    with pytest.raises(RuntimeError, match="a sink has tripped"), trio.fail_after(60):
         await bench.threads.run()
     bench.store.close()
 
@@ -239,7 +239,7 @@ async def test_what_trips_a_thread_ends_the_node(tmp_path: Path) -> None:
 
     bench = Bench(tmp_path, broken)
     bench.threads.put(entry(1))
-    with pytest.raises(ExceptionGroup) as raised, trio.fail_after(20):
+    with pytest.raises(ExceptionGroup) as raised, trio.fail_after(60):
         await bench.threads.run()
     assert raised.value.subgroup(RuntimeError) is not None
     bench.store.close()
@@ -250,7 +250,7 @@ async def test_only_threads_that_have_nothing_to_do_are_idle(tmp_path: Path) -> 
 
     def slow(batch: Batch, entries: Sequence[Entry]) -> None:
         reading.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         read(batch, entries)
 
     bench = Bench(tmp_path, slow)
@@ -259,7 +259,7 @@ async def test_only_threads_that_have_nothing_to_do_are_idle(tmp_path: Path) -> 
         await trio.testing.wait_all_tasks_blocked()
         assert idle_threads() == 2
         bench.threads.put(entry(1))
-        assert await trio.to_thread.run_sync(reading.wait, 20)
+        assert await trio.to_thread.run_sync(reading.wait, 60)
         assert idle_threads() == 0
         go_on.set()
         await bench.wait(1)

@@ -15,7 +15,7 @@ class Thing:
         """A fact."""
         self.asked += 1
         if self.barrier is not None:
-            self.barrier.wait(timeout=10)
+            self.barrier.wait(timeout=60)
         return self.asked
 
 

@@ -52,7 +52,7 @@ def _take_and_die(path: Path) -> None:
 def test_a_place_outlives_a_process_that_is_killed_the_instant_it_was_given(path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_take_and_die, args=(path,))
     process.start()
-    process.join(30)
+    process.join(60)
     assert process.exitcode == -signal.SIGKILL
     store = Store.open(path)
     assert (store.take_place("once", KEY, B, 1), store.take_place("once", KEY, A, 1)) == (None, 1)

@@ -146,7 +146,7 @@ async def test_what_has_left_the_store_keeps_no_sink_from_being_idle(store: Stor
     assert not behind.idle
     async with trio.open_nursery() as nursery:
         nursery.start_soon(behind.take, 1)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             await behind.wait_idle()
         nursery.cancel_scope.cancel()
 

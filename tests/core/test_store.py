@@ -136,7 +136,7 @@ def test_readers_see_whole_batches_in_order_while_events_are_stored(store: Store
     for batch in range(batches):
         store.append([new_event(batch * size + number) for number in range(size)])
     for reader in readers:
-        reader.join(timeout=30)
+        reader.join(timeout=60)
         assert not reader.is_alive()
     assert failed == []
 

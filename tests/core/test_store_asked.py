@@ -113,7 +113,7 @@ def test_the_node_waits_for_one_who_asks_and_fails_nothing(store: Store) -> None
     for number in range(40):
         store.append([new_event(1000 + number)])
         store.save_progress([Progress("mail", 6, taken_up=[1, 2, 3])])
-    asking.join(timeout=30)
+    asking.join(timeout=60)
     assert not asking.is_alive()
     assert failed == []
     assert {4, 5, 6} <= {row.seq for row in store.asked("mail", 6, 10)}

@@ -89,7 +89,7 @@ def test_the_commands_on_a_page_can_be_typed(block: Block, site: Path) -> None:
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert found.returncode == 0, found.stdout + found.stderr

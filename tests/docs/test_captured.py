@@ -51,7 +51,7 @@ def test_a_command_says_what_the_page_shows(block: Block, checkout: Path) -> Non
             env=clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert found.stderr == ""

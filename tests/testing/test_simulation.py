@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,9 +59,12 @@ def test_a_thread_sees_the_simulated_time() -> None:
 
 
 def test_a_thread_that_hangs_lets_what_waits_for_it_run_out_of_time() -> None:
+    released = threading.Event()
+
     async def story() -> bool:
         with trio.move_on_after(3600.0) as limit:
-            await trio.to_thread.run_sync(time.sleep, 0.5, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(released.wait, 60, abandon_on_cancel=True)
+        released.set()
         return limit.cancelled_caught
 
     assert simulate(story, patience=0.05)
