@@ -78,7 +78,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev $(PEERS)/.installed $(CTA)/.installed
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m 'not alone'
 	$(BIN)/python -m pytest -m alone
 else
 	$(BIN)/python -m pytest $(ARGS)
