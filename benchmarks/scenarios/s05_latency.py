@@ -7,7 +7,7 @@ from benchmarks.running import Broker
 from benchmarks.scenario import GENERATOR, MISSING, PACED_NOISE, Measure, Plan, Sample, Scenario, at
 
 _EVENTS_A_SECOND = 20
-_QUICK_EVENTS, _EVENTS = 15, 100
+_QUICK_EVENTS, _EVENTS = 10, 100
 
 _MEDIAN = Measure("author to subscriber, p50", "ms", "less", goal=0.75, noise=PACED_NOISE)
 _SLOWEST = Measure("author to subscriber, p99", "ms", "less", goal=0.75, noise=PACED_NOISE)

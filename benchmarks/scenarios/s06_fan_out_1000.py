@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from benchmarks.to_the_last import to_the_last
 
-SCENARIO = to_the_last(1000, "fan-out-1000", goal=0.6, work_goal=0.35, pause=0.1, events=(8, 30), rounds=3)
+SCENARIO = to_the_last(1000, "fan-out-1000", goal=0.6, work_goal=0.35, pause=0.1, events=(4, 30), rounds=3)
