@@ -18,8 +18,11 @@ _REPLACE = 1
 _FLAGS = {"r": _READER, "w": _WRITER, "c": _CREATE, "n": _NEW}
 
 
-class error(OSError):  # noqa: N801, N818  # the name that dbm.open looks for
+class GnuDbmError(OSError):
     """GNU dbm could not do it."""
+
+
+error = GnuDbmError  # the name that `dbm` knows it by
 
 
 class _Datum(ctypes.Structure):
@@ -36,7 +39,7 @@ _gdbm.gdbm_store.argtypes = (ctypes.c_void_p, _Datum, _Datum, ctypes.c_int)
 
 def _fail(what: str) -> NoReturn:
     number = ctypes.get_errno()
-    raise error(number, f"{what}: {os.strerror(number)}")
+    raise GnuDbmError(number, f"{what}: {os.strerror(number)}")
 
 
 def _datum(value: str | bytes) -> _Datum:
@@ -66,6 +69,6 @@ class _Database:
             self._handle = None
 
 
-def open(path: str, flag: str = "r", mode: int = 0o666) -> _Database:  # noqa: A001  # as dbm names it
+def open(path: str, flag: str = "r", mode: int = 0o666) -> _Database:  # noqa: A001 - `dbm` calls it so
     """Open a database, as `dbm.open` does."""
     return _Database(path, _FLAGS[flag[0]], mode)

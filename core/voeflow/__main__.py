@@ -46,7 +46,8 @@ def _open_standard_files() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for good
+            # Nothing closes it: it is the process's own until that ends.
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _give_up_output(error: OSError) -> NoReturn:

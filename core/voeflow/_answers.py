@@ -155,7 +155,8 @@ class Filters:
                     )
         except trio.TooSlowError:
             return FilterError(table.name, f"no answer within {self._timeout:g} s")
-        except BaseException as error:  # noqa: BLE001 - `_raised` passes on what is no fault
+        # A plugin's `sys.exit()`, or a panic of its Rust, must not end the node.
+        except BaseException as error:  # noqa: BLE001 - cancellation and the like are raised again
             return _raised(table, error)
         finally:
             del envelope.answers[table.name]
@@ -175,7 +176,8 @@ def _ask_inline(table: FilterTable, event: Event) -> Verdict | FilterError:
     try:
         with at_work(f"filters.{table.name}"):
             return _verdict(table, table.instance.matches(event))
-    except BaseException as error:  # noqa: BLE001 - `_raised` passes on what is no fault
+    # A plugin's `sys.exit()`, or a panic of its Rust, must not end the node.
+    except BaseException as error:  # noqa: BLE001 - cancellation and the like are raised again
         return _raised(table, error)
 
 

@@ -77,7 +77,9 @@ class Batch:
                     source=entry.source,
                     peer=entry.peer,
                 )
-            except Exception as bug:  # one packet that trips us must not stop all others
+            except (
+                Exception
+            ) as bug:  # told with its traceback; it costs this packet, not the batch and the node
                 log.error("a packet tripped the parser; please report it", peer=entry.peer, exc_info=bug)
                 self.refusals.append(refuse(entry, EventError("this node cannot read it"), ivorn=None))
             else:
@@ -96,7 +98,7 @@ def _attempt(entry: Entry, parse: Callable[[Entry], Event]) -> Event | Exception
         return entry.event
     try:
         return parse(entry)
-    except Exception as error:  # noqa: BLE001 - it is seen to in its turn
+    except Exception as error:  # noqa: BLE001 - raised again by `read`, in the order of the packets
         return error
 
 

@@ -121,7 +121,7 @@ class FilterError(VoeflowError):
         reason: what happened.
     """
 
-    def __init__(self, filter: str, reason: str) -> None:  # noqa: A002 - the field's word for it
+    def __init__(self, filter: str, reason: str) -> None:  # noqa: A002 - public, and what the attribute is called
         super().__init__(filter, reason)
         self.filter = filter
         self.reason = reason
@@ -149,7 +149,7 @@ class StartError(VoeflowError):
         return f"{self.where}: {self.reason}"
 
 
-class Later(VoeflowError):  # noqa: N818 - it is an answer, not a fault
+class Later(VoeflowError):  # noqa: N818 - public; a handler raises it as its answer, no fault
     """Raised by a handler: hand me this event again in `seconds`; it does not count as a failure.
 
     Attributes:
@@ -172,7 +172,7 @@ class Later(VoeflowError):  # noqa: N818 - it is an answer, not a fault
         return f"in {self.seconds:g} s: {self.reason}"
 
 
-class GiveUp(VoeflowError):  # noqa: N818 - it is an answer, not a fault
+class GiveUp(VoeflowError):  # noqa: N818 - public; a handler raises it as its answer, no fault
     """Raised by a handler: this event will not be taken, however often it is handed over.
 
     It becomes a dead letter at once, whatever `retries` says: kept, shown by `voeflow events list --dead`,

@@ -20,6 +20,8 @@ is logged with the name and version of the plugin's distribution, and neither an
 notices.
 
 Since version 0.1.0, unless a hook says otherwise.
+
+The functions are specifications: pluggy reads their names and parameters, and never calls them.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 
 
 @_hookspec
-def register_transports() -> Mapping[str, type | str]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_transports() -> Mapping[str, type | str]:
     """Offer transports: ways for events to come in, to go out, or both.
 
     Called once at start, before any pipeline is read.
@@ -61,10 +63,11 @@ def register_transports() -> Mapping[str, type | str]:  # type: ignore[empty-bod
         Exception: anything; the transports of this hook are then not installed, and the reason is told where
             one is asked for.
     """
+    raise NotImplementedError
 
 
 @_hookspec
-def register_filters() -> Mapping[str, type | str]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_filters() -> Mapping[str, type | str]:
     """Offer filters: yes/no questions about an event.
 
     Called once at start, before any pipeline is read.
@@ -80,10 +83,11 @@ def register_filters() -> Mapping[str, type | str]:  # type: ignore[empty-body] 
         Exception: anything; the filters of this hook are then not installed, and the reason is told where one
             is asked for.
     """
+    raise NotImplementedError
 
 
 @_hookspec
-def register_handlers() -> Mapping[str, type | str]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_handlers() -> Mapping[str, type | str]:
     """Offer handlers: what is done with an event.
 
     Called once at start, before any pipeline is read.
@@ -98,10 +102,11 @@ def register_handlers() -> Mapping[str, type | str]:  # type: ignore[empty-body]
         Exception: anything; the handlers of this hook are then not installed, and the reason is told where
             one is asked for.
     """
+    raise NotImplementedError
 
 
 @_hookspec
-def register_mappings() -> Mapping[str, NoticeMapping]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_mappings() -> Mapping[str, NoticeMapping]:
     """Offer mappings: what turns a notice, a message that is no VOEvent, into one.
 
     Called once at start, before any pipeline is read. A mapping has no table in a pipeline: it is asked about
@@ -114,10 +119,11 @@ def register_mappings() -> Mapping[str, NoticeMapping]:  # type: ignore[empty-bo
     Raises:
         Exception: anything; the mappings of this hook are then not there, and the reason is told.
     """
+    raise NotImplementedError
 
 
 @_hookspec
-def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]  # a hookspec has no body
+def register_commands() -> Sequence[click.Command]:
     """Offer commands: what `voeflow NAME` runs besides its own commands.
 
     Called once at start, in the main thread, by every `voeflow` command line: importing what is heavy belongs
@@ -130,6 +136,7 @@ def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body] 
     Raises:
         Exception: anything; the commands of this hook are then not there, and the reason is told.
     """
+    raise NotImplementedError
 
 
 @_hookspec

@@ -216,7 +216,7 @@ class Intake:
             entries = list(group)
             try:
                 answered([entry.answer for entry in entries])
-            except Exception:  # one source that trips must not stop all others
+            except Exception:  # told with its traceback; the other authors have still to get their receipts
                 log.exception("a source could not take an answer", source=entries[0].source)
         if batch.failure is not None:
             self._log.complain(batch.failure, len(batch.entries))

@@ -188,7 +188,7 @@ class IntakeThreads:
                 self.unfinished -= len(batch.entries)
                 self.bytes_waiting -= batch.size
                 self.hand_on(batch)
-        except Exception as error:  # noqa: BLE001 - raised where the node sees it, in `run`
+        except Exception as error:  # noqa: BLE001 - `run` raises it: raised here, it would abort all of trio
             self._fault = error
             self._tripped.set()
 

@@ -24,6 +24,7 @@ class Kept(functools.cached_property[T_co]):
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         if instance is None:
             return self
-        # `attrname` is None only before `__set_name__`, which the class statement has called.
+        # `attrname` is None only before `__set_name__`, which the class statement has called. This runs
+        # for each fact of each event, so that is not asserted.
         value = instance.__dict__[self.attrname] = self.func(instance)  # type: ignore[index]
         return value

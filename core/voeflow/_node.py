@@ -161,6 +161,7 @@ def _start_error(group: BaseExceptionGroup[BaseException]) -> StartError | None:
     Tables are started one after another, so there are never two; beside any other error, none is given.
     """
     errors, rest = group.split(StartError)
-    while isinstance(errors, BaseExceptionGroup):
-        errors = errors.exceptions[0]  # type: ignore[assignment]  # a leaf, in the end
-    return errors if rest is None else None
+    leaf: BaseException | None = errors
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf if rest is None and isinstance(leaf, StartError) else None

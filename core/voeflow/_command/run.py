@@ -18,7 +18,7 @@ import trio
 from voeflow._command import collect_garbage
 from voeflow._command._pipelines import fail, pipeline_argument, read_or_exit
 from voeflow._errors import PipelineError, StartError
-from voeflow._log import configure_log
+from voeflow._log import LogFormat, configure_log
 from voeflow._node import RunningNode
 from voeflow._pipeline import load_pipeline
 from voeflow._plugins import Plugins
@@ -47,7 +47,7 @@ LAST_PATIENCE = 5.0
     show_default=True,
     help="The least level that is logged.",
 )
-def command(pipeline: Path, log_format: str, log_level: str) -> None:
+def command(pipeline: Path, log_format: LogFormat, log_level: str) -> None:
     """Run the node that PIPELINE describes, until SIGINT or SIGTERM.
 
     The first signal lets it finish what is in hand (the pipeline's `drain`), a second one stops it at once;
@@ -56,7 +56,7 @@ def command(pipeline: Path, log_format: str, log_level: str) -> None:
     if the pipeline is wrong.
     """
     loaded, plugins = read_or_exit(pipeline)
-    configure_log(log_level, log_format)  # type: ignore[arg-type]  # click has checked the choice
+    configure_log(log_level, log_format)
     collect_garbage()
     try:
         trio.run(_run, RunningNode(loaded, plugins.observers), pipeline, plugins, instruments=[Watchdog()])
